@@ -1,0 +1,259 @@
+//! The engine: changes in, snapshots out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pilothouse_base::{Kind, Name, Namespace, ObjectKey};
+use pilothouse_config::Mesh;
+use pilothouse_config::workload::PodHealth;
+use pilothouse_diag::Diagnostic;
+use pilothouse_view::{Answer, Audience, Query};
+use pilothouse_world::{Change, World};
+use pilothouse_xds::Snapshot;
+
+use crate::audience;
+use crate::collection::{Building, CollectionKey, Collections};
+use crate::counts::Counts;
+use crate::graph::{Forget, Graph, NodeId};
+use crate::proxy::Proxy;
+
+/// Numbers a connected proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProxyId(u64);
+
+/// What a batch did.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// The revision of the world after it.
+    pub revision: u64,
+    /// Proxies with something new to hear.
+    pub changed: Vec<(ProxyId, Arc<Snapshot>)>,
+    /// What it cost.
+    pub counts: Counts,
+}
+
+/// What is known of the workload a stream wants to be bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadFacts {
+    /// `metadata.uid`, empty if its manifest has none.
+    pub uid: Name,
+    /// Its service account.
+    pub service_account: Name,
+    /// Whether it is being deleted, failed or finished.
+    pub ended: bool,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+struct Connected {
+    /// The question that decides the audience.
+    question: NodeId,
+    audience: Arc<Audience>,
+}
+
+struct Served {
+    keys: Vec<CollectionKey>,
+    snapshot: Arc<Snapshot>,
+    proxies: usize,
+}
+
+/// The compiler with its memory.
+#[derive(Default)]
+pub struct Engine {
+    revision: u64,
+    world: World,
+    graph: Graph,
+    collections: Collections,
+    audiences: HashMap<Arc<Audience>, Served>,
+    proxies: BTreeMap<ProxyId, Connected>,
+    next: u64,
+    /// The question about the references of each object.
+    findings: BTreeMap<ObjectKey, NodeId>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies a batch and brings everything that depends on it up to date.
+    pub fn apply(&mut self, batch: Vec<Change>) -> Commit {
+        let mut counts = Counts::default();
+        let looked_at: Vec<(ObjectKey, bool)> = batch
+            .iter()
+            .filter(|change| {
+                matches!(
+                    change.key().kind,
+                    Kind::VirtualService | Kind::DestinationRule | Kind::Gateway | Kind::PeerAuthentication
+                )
+            })
+            .map(|change| (change.key().clone(), matches!(change, Change::Apply { .. })))
+            .collect();
+        let delta = self.world.apply(batch);
+        for (key, there) in looked_at {
+            self.watch(key, there, &mut counts);
+        }
+        if delta.is_empty() {
+            return Commit { revision: self.revision, changed: Vec::new(), counts };
+        }
+        self.revision += 1;
+        let changed = self.graph.update(&delta, &self.world, &mut counts);
+        let mut building = Building { graph: &mut self.graph, world: &self.world, counts: &mut counts };
+        let different = self.collections.update(&changed, &mut building);
+
+        let moved: Vec<ProxyId> = self
+            .proxies
+            .iter()
+            .filter(|(_, proxy)| changed.contains(&proxy.question))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut told: BTreeMap<ProxyId, Arc<Snapshot>> = BTreeMap::new();
+        for served in self.audiences.values_mut() {
+            if served.keys.iter().any(|key| different.iter().any(|one| **one == *key)) {
+                served.snapshot = audience::snapshot(self.revision, &served.keys, &self.collections);
+                counts.snapshots += 1;
+            }
+        }
+        for id in moved {
+            let Some(question) = self.proxies.get(&id).map(|proxy| proxy.question) else { continue };
+            let new = self.audience(question);
+            self.serve(&new, &mut counts);
+            let old = self.proxies.get_mut(&id).map(|proxy| std::mem::replace(&mut proxy.audience, new));
+            if let Some(old) = old {
+                self.unserve(&old);
+            }
+        }
+        for (id, proxy) in &self.proxies {
+            if let Some(served) = self.audiences.get(&proxy.audience)
+                && served.snapshot.revision == self.revision
+            {
+                told.insert(*id, served.snapshot.clone());
+            }
+        }
+        Commit { revision: self.revision, changed: told.into_iter().collect(), counts }
+    }
+
+    /// A proxy connects: what it is to have.
+    pub fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>) {
+        let mut counts = Counts::default();
+        let question = self.graph.hold(Query::Audience(proxy.workload()), &self.world, &mut counts);
+        let audience = self.audience(question);
+        self.serve(&audience, &mut counts);
+        let snapshot = self.audiences.get(&audience).map(|served| served.snapshot.clone()).unwrap_or_default();
+        let id = ProxyId(self.next);
+        self.next += 1;
+        self.proxies.insert(id, Connected { question, audience });
+        (id, snapshot)
+    }
+
+    /// A proxy is gone.
+    pub fn disconnect(&mut self, id: ProxyId) {
+        if let Some(Connected { question, audience }) = self.proxies.remove(&id) {
+            self.unserve(&audience);
+            self.graph.release(question);
+        }
+    }
+
+    /// What a connected proxy is to have.
+    pub fn snapshot(&self, id: ProxyId) -> Option<Arc<Snapshot>> {
+        let proxy = self.proxies.get(&id)?;
+        self.audiences.get(&proxy.audience).map(|served| served.snapshot.clone())
+    }
+
+    /// What is to be said about references between objects, with places, in a stable order.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut all = Vec::new();
+        for (key, id) in &self.findings {
+            if let Answer::Findings(found) = &self.graph.node(*id).answer {
+                for one in found.iter() {
+                    let mut one = one.clone();
+                    if one.place.is_none() {
+                        one.place = self.world.origin(key).and_then(|origin| origin.place(&one.field));
+                    }
+                    all.push(one);
+                }
+            }
+        }
+        all
+    }
+
+    /// What is known of a pod.
+    pub fn workload(&self, namespace: &Namespace, pod: &Name) -> Option<WorkloadFacts> {
+        let pod = self.world.pod(namespace, pod)?;
+        Some(WorkloadFacts {
+            uid: pod.uid.clone(),
+            service_account: pod.service_account.clone(),
+            ended: pod.health == PodHealth::Ended,
+            addresses: pod.addresses.clone(),
+        })
+    }
+
+    /// The mesh settings.
+    pub fn mesh(&self) -> Arc<Mesh> {
+        self.world.mesh().clone()
+    }
+
+    /// The revision of the world.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How much is kept: questions, keys with readers, collections, audiences. For tests and metrics.
+    pub fn size(&self) -> [usize; 4] {
+        [self.graph.len(), self.graph.keys(), self.collections.len(), self.audiences.len()]
+    }
+
+    /// Does not take down reads of a kind any more. Only for the test that shows that the property test notices.
+    #[doc(hidden)]
+    pub fn forget(&mut self, forget: Forget) {
+        self.graph.forget(forget);
+    }
+
+    fn audience(&self, question: NodeId) -> Arc<Audience> {
+        match &self.graph.node(question).answer {
+            Answer::Audience(audience) => audience.clone(),
+            _ => unreachable!("a question about an audience is answered with one"),
+        }
+    }
+
+    fn serve(&mut self, audience: &Arc<Audience>, counts: &mut Counts) {
+        if let Some(served) = self.audiences.get_mut(audience) {
+            served.proxies += 1;
+            return;
+        }
+        let keys = audience::collections(audience);
+        let mut building = Building { graph: &mut self.graph, world: &self.world, counts };
+        for key in &keys {
+            self.collections.hold(key, &mut building);
+        }
+        let snapshot = audience::snapshot(self.revision, &keys, &self.collections);
+        counts.snapshots += 1;
+        self.audiences.insert(audience.clone(), Served { keys, snapshot, proxies: 1 });
+    }
+
+    fn unserve(&mut self, audience: &Arc<Audience>) {
+        let Some(served) = self.audiences.get_mut(audience) else { return };
+        served.proxies -= 1;
+        if served.proxies == 0
+            && let Some(served) = self.audiences.remove(audience)
+        {
+            for key in &served.keys {
+                self.collections.release(key, &mut self.graph);
+            }
+        }
+    }
+
+    /// Starts or ends looking at the references of an object.
+    fn watch(&mut self, key: ObjectKey, there: bool, counts: &mut Counts) {
+        if !there {
+            if let Some(id) = self.findings.remove(&key) {
+                self.graph.release(id);
+            }
+        } else if !self.findings.contains_key(&key) {
+            let id = self.graph.hold(Query::Findings(key.clone()), &self.world, counts);
+            self.findings.insert(key, id);
+        }
+    }
+}

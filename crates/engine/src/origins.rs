@@ -1,0 +1,57 @@
+//! Which objects made a resource, so that a rejection by a proxy can be laid at the right door.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pilothouse_base::{Kind, ObjectKey};
+use pilothouse_view::Query;
+use pilothouse_view::query::{HostKey, HostSource, ListenerKey};
+use pilothouse_world::{ServiceRef, World};
+
+/// The objects behind the answer to a question.
+pub(crate) fn of(query: &Query, world: &World) -> Arc<[ObjectKey]> {
+    let mut all = BTreeSet::new();
+    let mut service = |service: &ServiceRef, all: &mut BTreeSet<ObjectKey>| {
+        all.extend(world.definition(service).cloned());
+    };
+    match query {
+        Query::Cluster(key) => {
+            service(&key.service, &mut all);
+            all.extend(key.rules.iter().cloned());
+        }
+        Query::Assignment(key) => {
+            service(&key.cluster.service, &mut all);
+            all.extend(key.cluster.rules.iter().cloned());
+        }
+        Query::Listener(ListenerKey::Outbound(listener)) => {
+            for entry in &listener.tcp {
+                service(&entry.service, &mut all);
+                all.extend(entry.claims.iter().cloned());
+            }
+        }
+        Query::Host(HostKey { source, .. }) => match source {
+            HostSource::Service { service: host, rules } => {
+                service(host, &mut all);
+                all.extend(rules.iter().cloned());
+            }
+            HostSource::VirtualServices { objects, .. } => {
+                for (object, gateway) in objects.iter() {
+                    all.insert(object.clone());
+                    all.extend(gateway.clone());
+                }
+            }
+            HostSource::Nothing => {}
+        },
+        Query::Inbound(key) => {
+            for port in &key.ports {
+                service(&port.service, &mut all);
+            }
+        }
+        Query::Gateway(key) => all.extend(key.gateways.iter().cloned()),
+        Query::Secret(key) => {
+            all.insert(ObjectKey::new(Kind::Secret, key.namespace.clone(), key.name.clone()));
+        }
+        _ => {}
+    }
+    all.into_iter().collect()
+}

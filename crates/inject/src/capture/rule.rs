@@ -1,0 +1,333 @@
+//! One rule, and the text in which `iptables-restore` reads it.
+//!
+//! Rules are written in the order and spelling of `iptables-save`, so a person can lay both side by side.
+
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::CHAINS;
+
+/// A family of addresses; each has its own tables in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// For `iptables-restore`.
+    V4,
+    /// For `ip6tables-restore`.
+    V6,
+}
+
+impl Family {
+    /// The address from which the proxy calls its application.
+    pub(super) fn proxy_source(self) -> Cidr {
+        match self {
+            Self::V4 => Cidr { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6)), prefix: 32 },
+            Self::V6 => Cidr { address: IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6)), prefix: 128 },
+        }
+    }
+
+    /// The loopback address.
+    pub(super) fn loopback(self) -> Cidr {
+        match self {
+            Self::V4 => Cidr { address: IpAddr::V4(Ipv4Addr::LOCALHOST), prefix: 32 },
+            Self::V6 => Cidr { address: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix: 128 },
+        }
+    }
+}
+
+/// A range of addresses, with all bits behind the prefix zero, as the kernel keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Cidr {
+    /// Reads `10.0.0.0/8`, or a single address.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) =
+            text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().ok()?;
+        let prefix: u8 = match prefix {
+            Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_digit()) => prefix.parse().ok()?,
+            Some(_) => return None,
+            None if address.is_ipv4() => 32,
+            None => 128,
+        };
+        let address = match address {
+            IpAddr::V4(v4) if prefix <= 32 => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & mask))
+            }
+            IpAddr::V6(v6) if prefix <= 128 => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask))
+            }
+            _ => return None,
+        };
+        Some(Self { address, prefix })
+    }
+
+    pub(super) fn family(self) -> Family {
+        if self.address.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+
+    pub(super) fn is_loopback(self) -> bool {
+        self.address.is_loopback()
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Uid(u32),
+    Gid(u32),
+}
+
+/// A match that can be turned around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Is<T> {
+    Equal(T),
+    Not(T),
+}
+
+/// What happens to a connection that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Leave it alone, as far as this chain is concerned.
+    Return,
+    /// Go on in a chain of ours.
+    Chain(&'static str),
+    /// Send it to a local port.
+    Redirect(u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// One rule of the table `nat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    chain: &'static str,
+    /// Put in front of all others, those of other software included.
+    first: bool,
+    source: Option<Cidr>,
+    destination: Option<Is<Cidr>>,
+    incoming: Option<String>,
+    outgoing: Option<String>,
+    protocol: Option<Protocol>,
+    port: Option<Is<u16>>,
+    owners: Vec<Is<Owner>>,
+    target: Target,
+}
+
+impl Rule {
+    pub(super) fn new(chain: &'static str, target: Target) -> Self {
+        Self {
+            chain,
+            first: false,
+            source: None,
+            destination: None,
+            incoming: None,
+            outgoing: None,
+            protocol: None,
+            port: None,
+            owners: Vec::new(),
+            target,
+        }
+    }
+
+    pub(super) fn first(self) -> Self {
+        Self { first: true, ..self }
+    }
+
+    pub(super) fn from(self, source: Cidr) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// A range of length zero is everything and is left out, as the kernel does.
+    pub(super) fn to(self, destination: Cidr) -> Self {
+        Self { destination: (destination.prefix > 0).then_some(Is::Equal(destination)), ..self }
+    }
+
+    pub(super) fn not_to(self, destination: Cidr) -> Self {
+        Self { destination: Some(Is::Not(destination)), ..self }
+    }
+
+    pub(super) fn incoming(self, interface: &str) -> Self {
+        Self { incoming: Some(interface.to_owned()), ..self }
+    }
+
+    pub(super) fn outgoing(self, interface: &str) -> Self {
+        Self { outgoing: Some(interface.to_owned()), ..self }
+    }
+
+    pub(super) fn protocol(self, protocol: Protocol) -> Self {
+        Self { protocol: Some(protocol), ..self }
+    }
+
+    pub(super) fn tcp(self) -> Self {
+        self.protocol(Protocol::Tcp)
+    }
+
+    pub(super) fn port(self, port: Is<u16>) -> Self {
+        Self { port: Some(port), ..self }
+    }
+
+    pub(super) fn owner(mut self, owner: Is<Owner>) -> Self {
+        self.owners.push(owner);
+        self
+    }
+
+    pub(super) fn chain(&self) -> &'static str {
+        self.chain
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// What comes after the name of the chain.
+    pub(super) fn body(&self) -> String {
+        let Self {
+            chain: _,
+            first: _,
+            source,
+            destination,
+            incoming,
+            outgoing,
+            protocol,
+            port,
+            owners,
+            target,
+        } = self;
+        let mut out = String::new();
+        let mut put = |part: fmt::Arguments<'_>| {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.write_fmt(part).expect("a string takes all");
+        };
+        if let Some(source) = source {
+            put(format_args!("-s {source}"));
+        }
+        match destination {
+            Some(Is::Equal(range)) => put(format_args!("-d {range}")),
+            Some(Is::Not(range)) => put(format_args!("! -d {range}")),
+            None => {}
+        }
+        if let Some(interface) = incoming {
+            put(format_args!("-i {interface}"));
+        }
+        if let Some(interface) = outgoing {
+            put(format_args!("-o {interface}"));
+        }
+        let protocol = match protocol {
+            Some(Protocol::Tcp) => Some("tcp"),
+            Some(Protocol::Udp) => Some("udp"),
+            None => None,
+        };
+        if let Some(protocol) = protocol {
+            put(format_args!("-p {protocol}"));
+            match port {
+                Some(Is::Equal(port)) => put(format_args!("-m {protocol} --dport {port}")),
+                Some(Is::Not(port)) => put(format_args!("-m {protocol} ! --dport {port}")),
+                None => {}
+            }
+        }
+        for owner in owners {
+            match owner {
+                Is::Equal(Owner::Uid(id)) => put(format_args!("-m owner --uid-owner {id}")),
+                Is::Not(Owner::Uid(id)) => put(format_args!("-m owner ! --uid-owner {id}")),
+                Is::Equal(Owner::Gid(id)) => put(format_args!("-m owner --gid-owner {id}")),
+                Is::Not(Owner::Gid(id)) => put(format_args!("-m owner ! --gid-owner {id}")),
+            }
+        }
+        match target {
+            Target::Return => put(format_args!("-j RETURN")),
+            Target::Chain(chain) => put(format_args!("-j {chain}")),
+            Target::Redirect(port) => put(format_args!("-j REDIRECT --to-ports {port}")),
+        }
+        out
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first {
+            write!(out, "-I {} 1 {}", self.chain, self.body())
+        } else {
+            write!(out, "-A {} {}", self.chain, self.body())
+        }
+    }
+}
+
+/// The rules of one family, in the order in which they are loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub(super) rules: Vec<Rule>,
+}
+
+impl Table {
+    /// The rules in the order in which they are loaded.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Input for `iptables-restore --noflush` (or `ip6tables-restore`) where nothing of ours is loaded yet.
+    pub fn restore(&self) -> String {
+        self.text(&[])
+    }
+
+    /// Input with some commands in front, in the same transaction. Declaring a chain empties it if it exists, which
+    /// `--noflush` does not prevent for chains that are named in the input.
+    pub(super) fn text(&self, before: &[String]) -> String {
+        let mut out = String::from("*nat\n");
+        for chain in CHAINS {
+            writeln!(out, ":{chain} - [0:0]").expect("a string takes all");
+        }
+        for line in before {
+            out.push_str(line);
+            out.push('\n');
+        }
+        for rule in &self.rules {
+            writeln!(out, "{rule}").expect("a string takes all");
+        }
+        out.push_str("COMMIT\n");
+        out
+    }
+}
+
+/// The rules of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSet {
+    /// For IPv4.
+    pub v4: Table,
+    /// For IPv6, if the pod has it.
+    pub v6: Option<Table>,
+}
+
+impl RuleSet {
+    /// What would be loaded, for a person to read and for a shell to run.
+    pub fn dry_run(&self) -> String {
+        let mut out = format!("# iptables-restore --noflush\n{}", self.v4.restore());
+        if let Some(v6) = &self.v6 {
+            write!(
+                out,
+                "# ip {}\n# ip6tables-restore --noflush\n{}",
+                super::ADD_V6_SOURCE.join(" "),
+                v6.restore()
+            )
+            .expect("a string takes all");
+        }
+        out
+    }
+}

@@ -1,0 +1,63 @@
+//! What the admin port on loopback tells: how proxies stand, what is wrong with objects, what a proxy is sent.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use pilothouse_diag::Diagnostic;
+use pilothouse_runtime::Readiness;
+use serde::Deserialize;
+
+use crate::discovery::Discovery;
+use crate::status::{REPORT_PATH, Report};
+
+/// The pages that this part adds to the admin port.
+pub(crate) fn routes(shared: Arc<Discovery>, readiness: Readiness) -> Router {
+    let ready = Router::new().route("/healthz/ready", get(ready)).with_state(readiness);
+    Router::new()
+        .route(REPORT_PATH, get(syncz))
+        .route("/debug/diagnostics", get(diagnostics))
+        .with_state(shared)
+        .merge(ready)
+}
+
+/// Istio's name for the readiness probe.
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    if readiness.is_ready() {
+        "ready\n".into_response()
+    } else {
+        let missing = readiness.missing().join(", ");
+        (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for: {missing}\n")).into_response()
+    }
+}
+
+/// Which proxies to show.
+#[derive(Debug, Deserialize)]
+struct Which {
+    /// Only those of this namespace.
+    namespace: Option<String>,
+    /// Only this one, `POD.NAMESPACE`.
+    proxy: Option<String>,
+}
+
+async fn syncz(State(shared): State<Arc<Discovery>>, Query(which): Query<Which>) -> Json<Report> {
+    let Which { namespace, proxy } = which;
+    let mut proxies = shared.streams.status().await;
+    proxies.retain(|one| {
+        proxy.as_ref().is_none_or(|wanted| one.proxy == *wanted)
+            && namespace
+                .as_deref()
+                .is_none_or(|wanted| one.proxy.rsplit_once('.').is_some_and(|(_, namespace)| namespace == wanted))
+    });
+    proxies.sort_by(|a, b| (&a.proxy, a.stream).cmp(&(&b.proxy, b.stream)));
+    let at = shared.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Json(Report { revision: shared.compile.published().borrow().revision, at, proxies })
+}
+
+async fn diagnostics(State(shared): State<Arc<Discovery>>) -> Json<Vec<Diagnostic>> {
+    Json(shared.compile.findings().to_vec())
+}

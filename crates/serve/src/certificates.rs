@@ -1,0 +1,164 @@
+//! Leaves for workloads and the roots they trust, as secrets that Envoy understands.
+//!
+//! A leaf is issued for one admitted stream and sent on that stream alone. Its key lives in memory that is overwritten
+//! when the last holder lets go; the HTTP/2 and TLS layers below keep copies of what they send for a moment, which
+//! nobody can overwrite from here. Nothing of it is logged, shown or kept for the next stream.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pilothouse_base::Identity;
+use pilothouse_ca::rotation::SecretVersion;
+use pilothouse_ca::{
+    Authority, Decision, IssueError, IssueLimiter, LeafLifetimes, LeafRequest, LimitSettings, Purpose,
+};
+use pilothouse_envoy_api::core::{DataSource, data_source::Specifier};
+use pilothouse_envoy_api::tls::{CertificateValidationContext, Secret, TlsCertificate, secret};
+use pilothouse_envoy_api::{Message, core};
+use pilothouse_runtime::{Clock, entropy};
+use pilothouse_xds::{Resource, Version};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::metrics::DiscoveryMetrics;
+
+/// The secret that holds the leaf and its key.
+pub(crate) const LEAF: &str = "default";
+/// The secret that holds the trusted roots.
+pub(crate) const ROOTS: &str = "ROOTCA";
+
+/// Issues leaves within the limits.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    authority: watch::Receiver<Arc<Authority>>,
+    limiter: Mutex<IssueLimiter>,
+    lifetimes: LeafLifetimes,
+    clock: Clock,
+    /// What the limiter counts from.
+    start: Instant,
+    metrics: DiscoveryMetrics,
+}
+
+/// A leaf ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    pub(crate) secret: Arc<Resource>,
+    /// What the proxy shall report when it returns.
+    pub(crate) version: SecretVersion,
+    pub(crate) serial: String,
+    pub(crate) fingerprint: String,
+}
+
+/// Why there is no leaf now.
+#[derive(Debug)]
+pub(crate) enum NoLeaf {
+    /// Too many at once; ask again after this long.
+    Wait(Duration),
+    /// It cannot be made.
+    Failed(IssueError),
+}
+
+impl Certificates {
+    pub(crate) fn new(
+        authority: watch::Receiver<Arc<Authority>>,
+        limits: LimitSettings,
+        lifetimes: LeafLifetimes,
+        clock: Clock,
+        metrics: DiscoveryMetrics,
+    ) -> Self {
+        // A pod must always get its next leaf in time, however short they live.
+        let mut limits = limits;
+        limits.per_pod.every = limits.per_pod.every.min(lifetimes.default / 8);
+        let start = clock.monotonic();
+        Self { authority, limiter: Mutex::new(IssueLimiter::new(limits)), lifetimes, clock, start, metrics }
+    }
+
+    /// The CA, and word of a new one.
+    pub(crate) fn authority(&self) -> watch::Receiver<Arc<Authority>> {
+        self.authority.clone()
+    }
+
+    /// Makes a key and a leaf for a workload whose identity has been proved.
+    pub(crate) fn issue(&self, identity: &Identity, pod_uid: &str, purpose: Purpose) -> Result<Leaf, NoLeaf> {
+        let asked = self.start.elapsed();
+        let decision = self.limiter.lock().expect("the limiter does not panic").ask(pod_uid, purpose, asked);
+        if let Decision::Wait(wait) = decision {
+            self.metrics.certificate("delayed");
+            return Err(NoLeaf::Wait(wait));
+        }
+        let request = LeafRequest { identity, ttl: None, serial: entropy::bytes() };
+        let authority = self.authority.borrow().clone();
+        let issued = authority.issue(&request, self.lifetimes, self.clock.now()).map_err(|error| {
+            self.metrics.certificate("failed");
+            NoLeaf::Failed(error)
+        })?;
+        self.metrics.certificate(match purpose {
+            Purpose::First => "first",
+            Purpose::Renewal => "renewed",
+        });
+        let version = SecretVersion::of(&issued, authority.roots());
+        let secret = leaf_secret(&issued.chain_pem, issued.key.expose(), &version);
+        Ok(Leaf { secret, version, serial: issued.serial, fingerprint: issued.fingerprint })
+    }
+
+    /// The roots that proxies trust now.
+    pub(crate) fn roots(&self) -> Arc<Resource> {
+        let authority = self.authority.borrow().clone();
+        roots_secret(&authority)
+    }
+
+    /// Counts a leaf that did not need to be issued.
+    pub(crate) fn recognised(&self) {
+        self.metrics.certificate("recognised");
+    }
+}
+
+fn leaf_secret(chain_pem: &str, key_pem: &str, version: &SecretVersion) -> Arc<Resource> {
+    let mut message = Secret {
+        name: LEAF.to_owned(),
+        r#type: Some(secret::Type::TlsCertificate(TlsCertificate {
+            certificate_chain: Some(inline(chain_pem)),
+            private_key: Some(inline(key_pem)),
+            ..TlsCertificate::default()
+        })),
+    };
+    // Encoding writes into memory of the right size, so no copy is left behind by growth.
+    let body = Zeroizing::new(message.encode_to_vec());
+    if let Some(secret::Type::TlsCertificate(certificate)) = &mut message.r#type
+        && let Some(DataSource { specifier: Some(Specifier::InlineBytes(key)), .. }) = &mut certificate.private_key
+    {
+        key.zeroize();
+    }
+    Arc::new(Resource {
+        name: Arc::from(LEAF),
+        version: leaf_version(&version.to_string()),
+        body: Bytes::from_owner(body),
+        origins: Arc::from([]),
+    })
+}
+
+/// What the state machine knows a leaf by: the hash of the version it goes by on the wire.
+pub(crate) fn leaf_version(wire: &str) -> Version {
+    Version::of(wire.as_bytes())
+}
+
+fn roots_secret(authority: &Authority) -> Arc<Resource> {
+    let message = Secret {
+        name: ROOTS.to_owned(),
+        r#type: Some(secret::Type::ValidationContext(CertificateValidationContext {
+            trusted_ca: Some(inline(authority.roots().pem())),
+            crl: authority.crl_pem().map(inline),
+            ..CertificateValidationContext::default()
+        })),
+    };
+    Arc::new(Resource::new(ROOTS, message.encode_to_vec(), []))
+}
+
+fn inline(text: &str) -> core::DataSource {
+    core::DataSource { specifier: Some(Specifier::InlineBytes(text.as_bytes().to_vec())), ..DataSource::default() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The way of a stream from its first request to its place in the engine.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use pilothouse_base::{Identity, Name, Namespace};
+use pilothouse_ca::token::TokenIdentity;
+use pilothouse_envoy_api::core;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::compile::{ConnectError, Connection, Stopped};
+use crate::contract::{Proxy, Role, WorkloadFacts};
+use crate::discovery::Discovery;
+use crate::discovery::admit::{self, Refusal};
+use crate::discovery::node::{self, NodeId, NodeRole};
+use crate::identity::assumed_uid;
+use crate::listen::Peer;
+
+/// A stream that is bound to a workload.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) namespace: Namespace,
+    pub(crate) pod: Name,
+    pub(crate) service_account: Name,
+    /// Tells pods of one name apart; made of the name where nobody gave one.
+    pub(crate) uid: Arc<str>,
+    /// What the stream was opened with; none on the loopback port.
+    pub(crate) token: Option<TokenIdentity>,
+    pub(crate) role: Role,
+    pub(crate) envoy: Option<String>,
+    /// The node id, which must not change.
+    pub(crate) node_id: String,
+}
+
+impl From<Stopped> for Refusal {
+    fn from(_: Stopped) -> Self {
+        Self::Stopping
+    }
+}
+
+impl From<ConnectError> for Refusal {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Stopped(_) => Self::Stopping,
+            ConnectError::Panicked => Self::NotCompiled,
+        }
+    }
+}
+
+impl Session {
+    /// `POD.NAMESPACE`.
+    pub(crate) fn proxy(&self) -> String {
+        format!("{}.{}", self.pod, self.namespace)
+    }
+
+    /// Whom leaves of this stream name.
+    pub(crate) fn identity(&self, trust_domain: &Name) -> Identity {
+        Identity::new(trust_domain.clone(), self.namespace.clone(), self.service_account.clone())
+    }
+
+    /// When the right to the stream ends.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        self.token.as_ref().map(|token| token.expires)
+    }
+
+    /// Whether the workload is still who it was. Asked before each leaf.
+    pub(crate) async fn still_valid(&self, shared: &Discovery) -> Result<(), Refusal> {
+        let Some(token) = &self.token else { return Ok(()) };
+        if token.expires <= shared.clock.now() {
+            return Err(Refusal::TokenExpired);
+        }
+        let facts = shared.compile.workload(&self.namespace, &self.pod).await?.ok_or(Refusal::UnknownPod)?;
+        admit::bind(token, &facts)
+    }
+}
+
+/// Binds a stream to the workload it speaks for.
+pub(crate) async fn bind(
+    shared: &Discovery,
+    node: Option<&core::Node>,
+    token: Option<TokenIdentity>,
+    peer: &Peer,
+) -> Result<(Session, Proxy), Refusal> {
+    let node = node.ok_or(node::NodeError::Missing)?;
+    let id = NodeId::parse(&node.id)?;
+    let envoy = node::version(node)?.map(|version| version.to_string());
+    if let Some(token) = &token {
+        admit::same_pod(token, &id)?;
+    }
+    let namespace = Namespace::new(id.namespace.as_str());
+    let pod = Name::new(id.pod.as_str());
+    let facts = find(shared, &namespace, &pod, token.is_some()).await?;
+    let (service_account, uid) = match (&token, &facts) {
+        (Some(token), Some(facts)) => {
+            admit::bind(token, facts)?;
+            if !admit::peer_fits(peer.address.ip(), facts, shared.peer_address)? {
+                let proxy = format!("{pod}.{namespace}");
+                let address = peer.address.ip();
+                if shared.said.first(&format!("{proxy} from {address}"), shared.clock.now()) {
+                    warn!(proxy, peer = %address, "a stream comes from an address that its pod does not have");
+                }
+            }
+            (Name::new(token.service_account.as_str()), token.pod_uid.clone())
+        }
+        (Some(_), None) => return Err(Refusal::UnknownPod),
+        (None, Some(facts)) => (facts.service_account.clone(), facts.uid.to_string()),
+        (None, None) => {
+            let claimed = node::text(node, "SERVICE_ACCOUNT").unwrap_or("default");
+            (Name::new(claimed), String::new())
+        }
+    };
+    let uid = if uid.is_empty() { assumed_uid(&id.namespace, &id.pod) } else { uid };
+    let role = match id.role {
+        NodeRole::Sidecar => Role::Sidecar,
+        NodeRole::Router => Role::Gateway,
+    };
+    let proxy = describe(node, &id, role, facts.as_ref());
+    let session = Session {
+        namespace,
+        pod,
+        service_account,
+        uid: uid.into(),
+        token,
+        role,
+        envoy,
+        node_id: node.id.clone(),
+    };
+    Ok((session, proxy))
+}
+
+/// What the engine is told of a proxy.
+fn describe(node: &core::Node, id: &NodeId, role: Role, facts: Option<&WorkloadFacts>) -> Proxy {
+    let addresses = match facts {
+        Some(facts) if !facts.addresses.is_empty() => facts.addresses.clone(),
+        _ => node::addresses(node, id),
+    };
+    Proxy {
+        role,
+        namespace: Namespace::new(id.namespace.as_str()),
+        name: Name::new(id.pod.as_str()),
+        addresses,
+    }
+}
+
+/// The pod, once there is a configuration. A pod that must be there is waited for: its proxy may be faster than the
+/// news of it.
+async fn find(
+    shared: &Discovery,
+    namespace: &Namespace,
+    pod: &Name,
+    must: bool,
+) -> Result<Option<WorkloadFacts>, Refusal> {
+    let until = Instant::now() + shared.limits.pod_wait;
+    let mut published = shared.compile.published();
+    timeout_at(until, published.wait_for(|published| published.started))
+        .await
+        .map_err(|_| Refusal::NotStarted)?
+        .map_err(|_| Refusal::Stopping)?;
+    loop {
+        published.mark_unchanged();
+        let facts = shared.compile.workload(namespace, pod).await?;
+        if facts.is_some() || !must {
+            return Ok(facts);
+        }
+        timeout_at(until, published.changed())
+            .await
+            .map_err(|_| Refusal::UnknownPod)?
+            .map_err(|_| Refusal::Stopping)?;
+    }
+}
+
+/// Connects a bound stream to the engine.
+pub(crate) async fn connect(shared: &Discovery, proxy: Proxy) -> Result<Connection, Refusal> {
+    Ok(shared.compile.connect(proxy).await?)
+}

@@ -1,0 +1,540 @@
+//! One stream: a loop that hears the proxy, the engine, the CA and the clock, and tells the protocol's state machine.
+//!
+//! What is sent waits here in a short queue until the connection takes it. While something waits, no newer snapshot
+//! is taken from the slot and only few requests are read, so a proxy that does not read costs no memory, and in the
+//! end its stream.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pilothouse_ca::rotation::SecretVersion;
+use pilothouse_ca::token::TokenIdentity;
+use pilothouse_ca::{Authority, Purpose};
+use pilothouse_runtime::entropy;
+use pilothouse_xds::{Protocol, Request, Resource, ResourceType, Response, Subscriber, Unconfirmed};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tonic::{Status, Streaming};
+use tracing::{debug, error, info, warn};
+
+use crate::certificates::{LEAF, Leaf, NoLeaf, ROOTS, leaf_version};
+use crate::discovery::Discovery;
+use crate::discovery::admit::Refusal;
+use crate::discovery::session::{self, Session};
+use crate::discovery::streams::Place;
+use crate::discovery::wire::{Incoming, Outgoing};
+use crate::listen::{InUse, Peer};
+use crate::status::{self, Certificate, ProxyStatus};
+
+/// Responses that may wait before no more requests are read.
+const QUEUE: usize = 16;
+/// Questions about the stream that may wait.
+const QUESTIONS: usize = 4;
+/// The longest sleep until a renewal. The clock may be set while we sleep.
+const LOOK: Duration = Duration::from_secs(30);
+/// How long the last words to a client may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Revisions whose arrival is remembered.
+const ARRIVALS: usize = 32;
+/// After how long a leaf that could not be made is tried again.
+const FAILED: Duration = Duration::from_secs(10);
+
+/// A stream that was opened.
+pub(crate) struct Call {
+    pub(crate) token: Option<TokenIdentity>,
+    pub(crate) place: Place,
+    pub(crate) protocol: Protocol,
+    pub(crate) peer: Peer,
+    pub(crate) used: InUse,
+    pub(crate) incoming: Streaming<Incoming>,
+    pub(crate) out: mpsc::Sender<Result<Outgoing, Status>>,
+}
+
+/// How a stream ended without anybody's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The client closed it.
+    Closed,
+    /// It was old enough. The client comes back at once.
+    Aged,
+}
+
+/// Serves a stream to its end.
+pub(crate) async fn run(shared: Arc<Discovery>, call: Call) {
+    let Call { token, mut place, protocol, peer, used, mut incoming, out } = call;
+    let ended = match open(&shared, token, &mut place, &peer, &mut incoming).await {
+        Ok(Some((session, connection, questions, first))) => {
+            let proxy = session.proxy();
+            info!(
+                proxy,
+                peer = %peer.address,
+                stream = place.id,
+                protocol = status::protocol_name(protocol),
+                envoy = session.envoy,
+                "connected"
+            );
+            let mut stream = Stream::new(&shared, protocol, session, connection, &place, &peer);
+            let ended = stream.serve(first, incoming, &out, questions).await;
+            stream.leave();
+            let why = match &ended {
+                Ok(End::Closed) => "the proxy closed the stream".to_owned(),
+                Ok(End::Aged) => "the stream is old enough".to_owned(),
+                Err(refusal) => refusal.to_string(),
+            };
+            info!(proxy, stream = place.id, reason = why, "disconnected");
+            if let Err(refusal) = &ended {
+                shared.metrics.refused(refusal.reason());
+            }
+            ended
+        }
+        Ok(None) => Ok(End::Closed),
+        Err((refusal, proxy)) => {
+            shared.refused(&refusal, proxy.as_deref(), &peer);
+            Err(refusal)
+        }
+    };
+    if let Err(refusal) = ended {
+        // The client may be gone or not read; then nobody needs to hear it.
+        let _ = timeout(GOODBYE, out.send(Err(refusal.status()))).await;
+    }
+    drop((place, used));
+}
+
+type Questions = mpsc::Receiver<oneshot::Sender<ProxyStatus>>;
+type Opened = (Session, crate::compile::Connection, Questions, Incoming);
+
+/// Admits a stream; `None` if the client goes before. A refusal tells which proxy it was, as far as that is known.
+async fn open(
+    shared: &Discovery,
+    token: Option<TokenIdentity>,
+    place: &mut Place,
+    peer: &Peer,
+    incoming: &mut Streaming<Incoming>,
+) -> Result<Option<Opened>, (Refusal, Option<String>)> {
+    let claimed = token.as_ref().map(|token| format!("{}.{}", token.pod, token.namespace));
+    let first = tokio::select! {
+        () = shared.stop.stopped() => return Err((Refusal::Stopping, claimed)),
+        first = timeout(shared.limits.first_request, incoming.message()) => first,
+    };
+    let first = match first {
+        Ok(Ok(Some(first))) => first,
+        Ok(Ok(None)) => return Ok(None),
+        Ok(Err(error)) => {
+            debug!(peer = %peer.address, %error, "a stream broke before its first request");
+            return Ok(None);
+        }
+        Err(_) => return Err((Refusal::Silent, claimed)),
+    };
+    let bound = async {
+        let (session, proxy) = session::bind(shared, first.node.as_ref(), token, peer).await?;
+        let (questions, asked) = mpsc::channel(QUESTIONS);
+        place.admit(&session.uid, questions)?;
+        let connection = session::connect(shared, proxy).await?;
+        Ok((session, connection, asked))
+    };
+    let bound = tokio::select! {
+        () = shared.stop.stopped() => Err(Refusal::Stopping),
+        bound = bound => bound,
+    };
+    let named = claimed.or_else(|| first.node.as_ref().map(|node| node.id.chars().take(128).collect()));
+    let (session, connection, asked) = bound.map_err(|refusal| (refusal, named))?;
+    Ok(Some((session, connection, asked, first)))
+}
+
+/// The state of an admitted stream.
+struct Stream<'a> {
+    shared: &'a Discovery,
+    session: Session,
+    protocol: Protocol,
+    subscriber: Subscriber,
+    snapshots: watch::Receiver<Arc<pilothouse_xds::Snapshot>>,
+    _connection: crate::compile::Connection,
+    authority: watch::Receiver<Arc<Authority>>,
+    id: u64,
+    peer: &'a Peer,
+    connected: SystemTime,
+    queue: VecDeque<Response>,
+    /// Since when the first of the queue waits.
+    waiting: Instant,
+    /// When a push goes on without the answer it waits for.
+    release_at: Option<Instant>,
+    leaf: Option<Held>,
+    /// What the proxy reported to hold from an earlier stream.
+    reported: Option<String>,
+    /// Not before this moment is a leaf asked for again.
+    leaf_retry: Option<Instant>,
+    arrivals: VecDeque<(u64, SystemTime)>,
+}
+
+/// The leaf that the proxy holds.
+#[derive(Debug)]
+struct Held {
+    /// What it is called on the wire.
+    version: SecretVersion,
+    serial: Option<String>,
+    renew_at: SystemTime,
+}
+
+impl<'a> Stream<'a> {
+    fn new(
+        shared: &'a Discovery,
+        protocol: Protocol,
+        session: Session,
+        connection: crate::compile::Connection,
+        place: &Place,
+        peer: &'a Peer,
+    ) -> Self {
+        let mut snapshots = connection.snapshots.clone();
+        let snapshot = snapshots.borrow_and_update().clone();
+        let now = shared.clock.now();
+        let arrivals = VecDeque::from([(snapshot.revision, now)]);
+        let mut subscriber = Subscriber::new(protocol, shared.options, snapshot);
+        if let Some(words) = shared.streams.recall(&session.uid, protocol) {
+            subscriber.remember(words);
+        }
+        Self {
+            authority: shared.certificates.authority(),
+            shared,
+            session,
+            protocol,
+            subscriber,
+            snapshots,
+            _connection: connection,
+            id: place.id,
+            peer,
+            connected: now,
+            queue: VecDeque::new(),
+            waiting: Instant::now(),
+            release_at: None,
+            leaf: None,
+            reported: None,
+            leaf_retry: None,
+            arrivals,
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        first: Incoming,
+        mut incoming: Streaming<Incoming>,
+        out: &mpsc::Sender<Result<Outgoing, Status>>,
+        mut questions: Questions,
+    ) -> Result<End, Refusal> {
+        let end_at = Instant::now() + self.age();
+        self.authority.mark_unchanged();
+        self.request(first).await?;
+        loop {
+            let idle = self.queue.is_empty();
+            let write_by = self.waiting + self.shared.limits.write;
+            let look = self.secrets_due();
+            tokio::select! {
+                biased;
+                () = self.shared.stop.stopped() => return Err(Refusal::Stopping),
+                () = out.closed() => return Ok(End::Closed),
+                () = sleep_until(end_at) => return self.aged(),
+                permit = out.reserve(), if !idle => match permit {
+                    Ok(permit) => self.send(permit),
+                    Err(_) => return Ok(End::Closed),
+                },
+                () = sleep_until(write_by), if !idle => return Err(Refusal::Unread),
+                message = incoming.message(), if self.queue.len() < QUEUE => match message {
+                    Ok(Some(message)) => self.request(message).await?,
+                    Ok(None) => return Ok(End::Closed),
+                    Err(error) => {
+                        debug!(proxy = self.session.proxy(), %error, "the stream broke");
+                        return Ok(End::Closed);
+                    }
+                },
+                changed = self.snapshots.changed(), if idle => match changed {
+                    Ok(()) => self.snapshot(),
+                    Err(_) => return Err(Refusal::Stopping),
+                },
+                Ok(()) = self.authority.changed() => self.new_authority().await?,
+                () = until(look) => self.secrets().await?,
+                () = release(self.release_at) => {
+                    self.release_at = None;
+                    let responses = self.subscriber.release();
+                    self.enqueue(responses);
+                }
+                Some(question) = questions.recv() => drop(question.send(self.report())),
+            }
+        }
+    }
+
+    /// How old the stream may get: its token is good for so long, and it is looked at anew after some time anyway.
+    /// Chance keeps proxies that connected together from coming back together.
+    fn age(&self) -> Duration {
+        let most = self.shared.limits.stream_age;
+        let [chance] = entropy::bytes::<1>();
+        let age = most.saturating_sub(most / 10 * u32::from(chance) / 255);
+        let left = self.session.expires().map(|at| at.duration_since(self.shared.clock.now()).unwrap_or_default());
+        left.map_or(age, |left| left.min(age))
+    }
+
+    fn aged(&self) -> Result<End, Refusal> {
+        let expired = self.session.expires().is_some_and(|at| at <= self.shared.clock.now());
+        if expired { Err(Refusal::TokenExpired) } else { Ok(End::Aged) }
+    }
+
+    fn send(&mut self, permit: mpsc::Permit<'_, Result<Outgoing, Status>>) {
+        let Some(response) = self.queue.pop_front() else { return };
+        let bytes = response.resources.iter().map(|resource| resource.body.len()).sum();
+        debug!(
+            proxy = self.session.proxy(),
+            kind = response.kind.short(),
+            resources = response.resources.len(),
+            removed = response.removed.len(),
+            bytes,
+            "push"
+        );
+        self.shared.metrics.sent(response.kind.short(), bytes);
+        let versions = self.wire_versions(&response);
+        permit.send(Ok(Outgoing { response, versions }));
+        self.waiting = Instant::now();
+        self.watch_answers();
+    }
+
+    /// What a leaf in a response goes by on the wire.
+    fn wire_versions(&self, response: &Response) -> Vec<(Arc<str>, String)> {
+        let Some(leaf) = self.leaf.as_ref().filter(|_| response.kind == ResourceType::Secret) else {
+            return Vec::new();
+        };
+        let text = leaf.version.to_string();
+        let holds = response.resources.iter().any(|resource| resource.version == leaf_version(&text));
+        if holds { vec![(Arc::from(LEAF), text)] } else { Vec::new() }
+    }
+
+    fn enqueue(&mut self, responses: Vec<Response>) {
+        if self.queue.is_empty() {
+            self.waiting = Instant::now();
+        }
+        self.queue.extend(responses);
+        self.watch_answers();
+    }
+
+    fn watch_answers(&mut self) {
+        self.release_at = self.subscriber.is_waiting().then(|| Instant::now() + self.shared.limits.answer);
+    }
+
+    async fn request(&mut self, incoming: Incoming) -> Result<(), Refusal> {
+        let Incoming { node, request } = incoming;
+        if node.is_some_and(|node| !node.id.is_empty() && node.id != self.session.node_id) {
+            return Err(Refusal::NodeChanged);
+        }
+        let mut request = match request {
+            Ok(request) => request,
+            Err(type_url) => {
+                let type_url: String = type_url.chars().take(128).collect();
+                debug!(proxy = self.session.proxy(), type_url, "a type that is not served");
+                return Ok(());
+            }
+        };
+        self.note_reported(&mut request);
+        let responses = self.subscriber.on_request(request)?;
+        for rejection in self.subscriber.take_rejections() {
+            self.shared.metrics.rejected(rejection.kind.short());
+            let resources: Vec<&str> = rejection.resources.iter().map(|(name, _)| &**name).collect();
+            let objects: Vec<String> = rejection.origins.iter().map(ToString::to_string).collect();
+            warn!(
+                proxy = self.session.proxy(),
+                kind = rejection.kind.short(),
+                resources = resources.join(", "),
+                objects = objects.join(", "),
+                message = &*rejection.message,
+                "the proxy rejected an update and keeps what it had"
+            );
+        }
+        self.enqueue(responses);
+        self.secrets().await
+    }
+
+    fn snapshot(&mut self) {
+        let snapshot = self.snapshots.borrow_and_update().clone();
+        if self.arrivals.len() == ARRIVALS {
+            self.arrivals.pop_front();
+        }
+        self.arrivals.push_back((snapshot.revision, self.shared.clock.now()));
+        let responses = self.subscriber.on_snapshot(snapshot);
+        self.enqueue(responses);
+    }
+
+    /// A leaf goes by a version that tells its age. The state machine compares versions as hashes, so it is given the
+    /// hash of that text, here and where leaves are made.
+    fn note_reported(&mut self, request: &mut Request) {
+        let Request::Delta(delta) = request else { return };
+        if delta.kind != ResourceType::Secret {
+            return;
+        }
+        for (name, version) in &mut delta.initial_versions {
+            if name == LEAF {
+                let hash = leaf_version(version).to_string();
+                self.reported = Some(std::mem::replace(version, hash));
+            }
+        }
+    }
+
+    /// When secrets need attention again.
+    fn secrets_due(&self) -> Option<Duration> {
+        if let Some(retry) = self.leaf_retry {
+            return Some(retry.saturating_duration_since(Instant::now()));
+        }
+        let renew_at = self.leaf.as_ref()?.renew_at;
+        Some(renew_at.duration_since(self.shared.clock.now()).unwrap_or_default().min(LOOK))
+    }
+
+    /// Issues what the proxy waits for and renews what gets old.
+    async fn secrets(&mut self) -> Result<(), Refusal> {
+        let wanted = self.subscriber.wanted_secrets();
+        for secret in &wanted {
+            if &*secret.name == ROOTS {
+                self.give(self.shared.certificates.roots());
+            }
+        }
+        let first = wanted.iter().any(|secret| &*secret.name == LEAF);
+        let now = self.shared.clock.now();
+        let old = self.leaf.as_ref().is_some_and(|leaf| leaf.renew_at <= now);
+        if self.leaf_retry.is_some_and(|at| at > Instant::now()) || !first && !old {
+            return Ok(());
+        }
+        self.leaf_retry = None;
+        if first && self.recognise() {
+            return Ok(());
+        }
+        self.issue(if first { Purpose::First } else { Purpose::Renewal }).await
+    }
+
+    /// Whether the leaf of an earlier stream is still good. Then nothing is sent, and the proxy keeps it.
+    fn recognise(&mut self) -> bool {
+        let Some(text) = self.reported.take() else { return false };
+        let now = self.shared.clock.now();
+        let authority = self.authority.borrow().clone();
+        let Some(version) = SecretVersion::parse(&text).filter(|version| version.is_fresh(now, authority.roots()))
+        else {
+            return false;
+        };
+        let unchanged = Resource {
+            name: Arc::from(LEAF),
+            version: leaf_version(&text),
+            body: bytes::Bytes::new(),
+            origins: Arc::from([]),
+        };
+        let responses = self.subscriber.secret(Arc::new(unchanged));
+        debug_assert!(responses.is_empty(), "the proxy has this version");
+        self.enqueue(responses);
+        self.shared.certificates.recognised();
+        self.hold(version, None);
+        true
+    }
+
+    async fn issue(&mut self, purpose: Purpose) -> Result<(), Refusal> {
+        self.session.still_valid(self.shared).await?;
+        let trust_domain = self.shared.compile.published().borrow().mesh.trust_domain.clone();
+        let identity = self.session.identity(&trust_domain);
+        match self.shared.certificates.issue(&identity, &self.session.uid, purpose) {
+            Ok(leaf) => {
+                let Leaf { secret, version, serial, fingerprint } = leaf;
+                info!(
+                    target: "pilothouse::audit",
+                    %identity,
+                    proxy = self.session.proxy(),
+                    pod_uid = &*self.session.uid,
+                    serial,
+                    fingerprint,
+                    not_after = seconds(version.lifetime.not_after),
+                    peer = %self.peer.address,
+                    stream = self.id,
+                    "issued a leaf"
+                );
+                self.hold(version, Some(serial));
+                self.give(secret);
+            }
+            Err(NoLeaf::Wait(wait)) => {
+                debug!(proxy = self.session.proxy(), ?wait, "a leaf waits for its turn");
+                self.leaf_retry = Some(Instant::now() + wait);
+            }
+            Err(NoLeaf::Failed(error)) => {
+                if self.shared.said.first(&format!("issue {error}"), self.shared.clock.now()) {
+                    error!(proxy = self.session.proxy(), %error, "cannot issue a leaf");
+                }
+                self.leaf_retry = Some(Instant::now() + FAILED);
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, version: SecretVersion, serial: Option<String>) {
+        let renew_at = version.lifetime.renew_at(u32::from_le_bytes(entropy::bytes()));
+        self.leaf = Some(Held { version, serial, renew_at });
+    }
+
+    fn give(&mut self, secret: Arc<Resource>) {
+        let responses = self.subscriber.secret(secret);
+        self.enqueue(responses);
+    }
+
+    /// The CA has changed: roots at once, and a leaf that leads to them.
+    async fn new_authority(&mut self) -> Result<(), Refusal> {
+        self.give(self.shared.certificates.roots());
+        if self.leaf.is_some() { self.issue(Purpose::Renewal).await } else { Ok(()) }
+    }
+
+    fn report(&self) -> ProxyStatus {
+        let status = self.subscriber.status();
+        let arrived = |revision| {
+            let first = self.arrivals.iter().find(|(arrival, _)| *arrival >= revision);
+            first.map(|(_, at)| seconds(*at))
+        };
+        let trust_domain = self.shared.compile.published().borrow().mesh.trust_domain.clone();
+        ProxyStatus {
+            proxy: self.session.proxy(),
+            role: match self.session.role {
+                crate::contract::Role::Sidecar => "sidecar".to_owned(),
+                crate::contract::Role::Gateway => "gateway".to_owned(),
+            },
+            protocol: status::protocol_name(self.protocol),
+            envoy: self.session.envoy.clone(),
+            identity: self.session.identity(&trust_domain).to_string(),
+            authenticated: self.session.token.is_some(),
+            peer: self.peer.address.to_string(),
+            stream: self.id,
+            connected: seconds(self.connected),
+            revision: status.revision,
+            acknowledged: status.acknowledged,
+            types: status::types(&status, arrived),
+            certificate: self.leaf.as_ref().map(|leaf| Certificate {
+                serial: leaf.serial.clone(),
+                not_after: seconds(leaf.version.lifetime.not_after),
+                renews: seconds(leaf.renew_at),
+            }),
+        }
+    }
+
+    /// Leaves word for the next stream of this proxy.
+    fn leave(&self) {
+        let words: Unconfirmed = self.subscriber.unconfirmed();
+        if !words.is_empty() {
+            self.shared.streams.remember(&self.session.uid, self.protocol, words);
+        }
+    }
+}
+
+/// Sleeps so long; for ever if there is nothing to wait for.
+async fn until(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => sleep(duration).await,
+        None => pending().await,
+    }
+}
+
+async fn release(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

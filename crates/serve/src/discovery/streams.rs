@@ -1,0 +1,183 @@
+//! All streams of the process: how many there are, whose they are, and how to ask one how it stands.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use futures::future::join_all;
+use pilothouse_xds::{Protocol, Unconfirmed};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use crate::discovery::admit::Refusal;
+use crate::metrics::{DiscoveryMetrics, Open};
+use crate::status::ProxyStatus;
+
+/// How long a stream may take to tell how it stands.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Ended streams whose last words are kept for the next one.
+const REMEMBERED: usize = 20_000;
+/// How long they are kept. A proxy that stays away longer has been restarted.
+const REMEMBER: Duration = Duration::from_mins(10);
+
+/// All streams. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Streams(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    most: usize,
+    most_of_workload: usize,
+    metrics: DiscoveryMetrics,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: u64,
+    open: usize,
+    of_workload: HashMap<Arc<str>, usize>,
+    admitted: BTreeMap<u64, mpsc::Sender<oneshot::Sender<ProxyStatus>>>,
+    words: HashMap<(Arc<str>, bool), (u64, Unconfirmed)>,
+    words_order: VecDeque<(Instant, u64, (Arc<str>, bool))>,
+}
+
+/// A stream that counts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    streams: Streams,
+    /// Grows with each stream.
+    pub(crate) id: u64,
+    workload: Option<Arc<str>>,
+    /// Held for its drop.
+    counted: Option<Open>,
+}
+
+impl Streams {
+    pub(crate) fn new(most: usize, most_of_workload: usize, metrics: DiscoveryMetrics) -> Self {
+        Self(Arc::new(Shared { most, most_of_workload, metrics, state: Mutex::default() }))
+    }
+
+    /// Counts a stream of somebody who is not known yet.
+    pub(crate) fn open(&self) -> Result<Place, Refusal> {
+        let mut state = self.state();
+        if state.open >= self.0.most {
+            return Err(Refusal::TooManyStreams);
+        }
+        state.open += 1;
+        state.last += 1;
+        Ok(Place { streams: self.clone(), id: state.last, workload: None, counted: None })
+    }
+
+    /// How all admitted streams stand, oldest first.
+    pub(crate) async fn status(&self) -> Vec<ProxyStatus> {
+        let asked: Vec<_> = self.state().admitted.values().cloned().collect();
+        let answers = asked.into_iter().map(|stream| async move {
+            let (reply, answer) = oneshot::channel();
+            // A stream that is asked already answers the next question.
+            timeout(ANSWER, async move {
+                stream.send(reply).await.ok()?;
+                answer.await.ok()
+            })
+            .await
+            .ok()?
+        });
+        join_all(answers).await.into_iter().flatten().collect()
+    }
+
+    /// Keeps what the next stream of this workload must know.
+    pub(crate) fn remember(&self, workload: &Arc<str>, protocol: Protocol, words: Unconfirmed) {
+        if words == Unconfirmed::default() {
+            return;
+        }
+        let now = Instant::now();
+        let mut state = self.state();
+        state.last += 1;
+        let (at, key) = (state.last, (workload.clone(), protocol == Protocol::Delta));
+        state.words.insert(key.clone(), (at, words));
+        state.words_order.push_back((now, at, key));
+        while state.words_order.len() > REMEMBERED
+            || state.words_order.front().is_some_and(|(since, ..)| now - *since > REMEMBER)
+        {
+            let Some((_, at, key)) = state.words_order.pop_front() else { break };
+            if state.words.get(&key).is_some_and(|(newest, _)| *newest == at) {
+                state.words.remove(&key);
+            }
+        }
+    }
+
+    /// What the last stream of this workload left to know.
+    pub(crate) fn recall(&self, workload: &Arc<str>, protocol: Protocol) -> Option<Unconfirmed> {
+        let key = (workload.clone(), protocol == Protocol::Delta);
+        self.state().words.remove(&key).map(|(_, words)| words)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("nothing panics while it holds the lock")
+    }
+}
+
+impl Place {
+    /// The stream is admitted; from now on it answers questions.
+    pub(crate) fn admit(
+        &mut self,
+        workload: &Arc<str>,
+        questions: mpsc::Sender<oneshot::Sender<ProxyStatus>>,
+    ) -> Result<(), Refusal> {
+        let mut state = self.streams.state();
+        let count = state.of_workload.entry(workload.clone()).or_default();
+        if *count >= self.streams.0.most_of_workload {
+            return Err(Refusal::TooManyOfWorkload);
+        }
+        *count += 1;
+        state.admitted.insert(self.id, questions);
+        drop(state);
+        self.workload = Some(workload.clone());
+        self.counted = Some(self.streams.0.metrics.stream());
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.streams.state();
+        state.open -= 1;
+        state.admitted.remove(&self.id);
+        if let Some(workload) = &self.workload
+            && let Some(count) = state.of_workload.get_mut(workload)
+        {
+            *count -= 1;
+            if *count == 0 {
+                state.of_workload.remove(workload);
+            }
+        }
+    }
+}
+
+/// Says each thing once: a refused proxy comes back every few seconds, and the log should not.
+#[derive(Debug, Default)]
+pub(crate) struct Said(Mutex<VecDeque<(SystemTime, String)>>);
+
+/// Things remembered as said.
+const SAID: usize = 512;
+/// After how long a thing may be said again.
+const SAY_AGAIN: Duration = Duration::from_mins(10);
+
+impl Said {
+    /// Whether to say it now.
+    pub(crate) fn first(&self, what: &str, now: SystemTime) -> bool {
+        let mut said = self.0.lock().expect("nothing panics while it holds the lock");
+        said.retain(|(at, _)| now.duration_since(*at).is_ok_and(|age| age < SAY_AGAIN));
+        if said.iter().any(|(_, before)| before == what) {
+            return false;
+        }
+        if said.len() == SAID {
+            said.pop_front();
+        }
+        said.push_back((now, what.to_owned()));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

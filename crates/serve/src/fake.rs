@@ -1,0 +1,142 @@
+//! A compiler for tests, whose world the test sets directly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use pilothouse_base::{Kind, Name, Namespace, ObjectKey};
+use pilothouse_config::Mesh;
+use pilothouse_diag::Diagnostic;
+use pilothouse_engine::{Change, Commit, Proxy, ProxyId, WorkloadFacts};
+use pilothouse_xds::{Resource, Snapshot};
+use tokio::sync::mpsc;
+
+use crate::compile::Compiler;
+
+/// The fake and the test share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    revision: u64,
+    clusters: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    pods: BTreeMap<String, WorkloadFacts>,
+    proxies: BTreeSet<ProxyId>,
+    last: u64,
+    panics: bool,
+    batches: Vec<usize>,
+}
+
+impl World {
+    pub(crate) fn pod(&self, name: &str, uid: &str, service_account: &str) {
+        let facts = WorkloadFacts {
+            uid: Name::from(uid),
+            service_account: Name::from(service_account),
+            ended: false,
+            addresses: vec![IpAddr::from([127, 0, 0, 1])],
+        };
+        self.state().pods.insert(name.to_owned(), facts);
+    }
+
+    pub(crate) fn end_pod(&self, name: &str) {
+        self.state().pods.get_mut(name).expect("the test added it").ended = true;
+    }
+
+    pub(crate) fn cluster(&self, name: &str, content: &str) {
+        self.state().clusters.insert(name.to_owned(), content.to_owned());
+    }
+
+    pub(crate) fn remove_cluster(&self, name: &str) {
+        self.state().clusters.remove(name);
+    }
+
+    pub(crate) fn panics(&self, panics: bool) {
+        self.state().panics = panics;
+    }
+
+    /// Sizes of the batches applied so far.
+    pub(crate) fn batches(&self) -> Vec<usize> {
+        self.state().batches.clone()
+    }
+
+    pub(crate) fn proxies(&self) -> usize {
+        self.state().proxies.len()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A change that waits for quiet.
+pub(crate) fn calm(name: &str) -> Change {
+    Change::Remove { key: ObjectKey::new(Kind::VirtualService, "shop", name) }
+}
+
+/// A change that leaves at once.
+pub(crate) fn urgent(name: &str) -> Change {
+    Change::Remove { key: ObjectKey::new(Kind::EndpointSlice, "shop", name) }
+}
+
+/// Has the fake look at its world again.
+pub(crate) async fn touch(changes: &mpsc::Sender<Vec<Change>>) {
+    changes.send(vec![urgent("any")]).await.expect("the loop runs");
+}
+
+impl State {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let resources = |all: &BTreeMap<String, String>| {
+            all.iter()
+                .map(|(name, content)| {
+                    let origin = ObjectKey::new(Kind::Service, "shop", name.as_str());
+                    Arc::new(Resource::new(name.as_str(), content.as_bytes().to_vec(), [origin]))
+                })
+                .collect()
+        };
+        Arc::new(Snapshot {
+            revision: self.revision,
+            clusters: resources(&self.clusters),
+            secrets: resources(&self.secrets),
+            ..Snapshot::default()
+        })
+    }
+}
+
+impl Compiler for World {
+    fn apply(&mut self, batch: Vec<Change>) -> Commit {
+        let mut state = self.state();
+        state.revision += 1;
+        state.batches.push(batch.len());
+        assert!(!state.panics, "as the test wished");
+        let snapshot = state.snapshot();
+        let changed = state.proxies.iter().map(|id| (*id, snapshot.clone())).collect();
+        commit(state.revision, changed)
+    }
+
+    fn connect(&mut self, _: Proxy) -> (ProxyId, Arc<Snapshot>) {
+        let mut state = self.state();
+        state.last += 1;
+        let id = proxy_id(state.last);
+        state.proxies.insert(id);
+        assert!(!state.panics, "as the test wished");
+        (id, state.snapshot())
+    }
+
+    fn disconnect(&mut self, id: ProxyId) {
+        self.state().proxies.remove(&id);
+    }
+
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    fn workload(&self, namespace: &Namespace, pod: &Name) -> Option<WorkloadFacts> {
+        self.state().pods.get(&format!("{pod}.{namespace}")).cloned()
+    }
+
+    fn mesh(&self) -> Arc<Mesh> {
+        Arc::default()
+    }
+}

@@ -1,0 +1,1 @@
+//! Fixtures, builders, golden and property helpers.

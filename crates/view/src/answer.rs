@@ -1,0 +1,85 @@
+//! Answers to questions.
+
+use std::sync::Arc;
+
+use pilothouse_diag::Diagnostic;
+use pilothouse_world::VirtualServiceHeader;
+
+use crate::accounts::Accounts;
+use crate::audience::Audience;
+use crate::gateway::GatewayLayout;
+use crate::inbound::Inbound;
+use crate::outbound::Outbound;
+use crate::plan::{AssignmentPlan, ClusterPlan, ListenerPlan, SecretPlan, VirtualHostPlan};
+use crate::query::{AssignmentKey, ClusterKey, Query};
+use crate::reader::Reader;
+use crate::targets::{Target, Targets};
+
+/// The answer to a [`Query`], of the variant with the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Query::Targets`].
+    Targets(Arc<Targets>),
+    /// To [`Query::Target`]; none if no visible service has the host.
+    Target(Option<Arc<Target>>),
+    /// To [`Query::Claims`].
+    Claims(Arc<Vec<VirtualServiceHeader>>),
+    /// To [`Query::Accounts`].
+    Accounts(Arc<Accounts>),
+    /// To [`Query::Audience`].
+    Audience(Arc<Audience>),
+    /// To [`Query::Clusters`], ordered by name.
+    Clusters(Arc<Vec<ClusterKey>>),
+    /// To [`Query::FailsOver`].
+    FailsOver(bool),
+    /// To [`Query::Assignments`], ordered by name.
+    Assignments(Arc<Vec<AssignmentKey>>),
+    /// To [`Query::Outbound`].
+    Outbound(Arc<Outbound>),
+    /// To [`Query::Gateway`].
+    Gateway(Arc<GatewayLayout>),
+    /// To [`Query::Cluster`]; none if there is nothing to send (a DNS cluster without a name to resolve).
+    Cluster(Option<Arc<ClusterPlan>>),
+    /// To [`Query::Assignment`].
+    Assignment(Arc<AssignmentPlan>),
+    /// To [`Query::Listener`].
+    Listener(Arc<ListenerPlan>),
+    /// To [`Query::Host`].
+    Host(Arc<VirtualHostPlan>),
+    /// To [`Query::Inbound`].
+    Inbound(Arc<Inbound>),
+    /// To [`Query::Fixed`].
+    Fixed(Arc<Vec<ClusterPlan>>),
+    /// To [`Query::Secret`]; none if it does not exist.
+    Secret(Option<Arc<SecretPlan>>),
+    /// To [`Query::Findings`].
+    Findings(Arc<Vec<Diagnostic>>),
+}
+
+/// Answers a question.
+pub fn resolve(query: &Query, read: &mut Reader<'_>) -> Answer {
+    match query {
+        Query::Targets(namespace) => Answer::Targets(Arc::new(crate::targets::targets(namespace, read))),
+        Query::Target(namespace, host) => Answer::Target(crate::targets::target(namespace, host, read)),
+        Query::Claims(namespace) => Answer::Claims(Arc::new(crate::claims::claims(namespace, read))),
+        Query::Accounts(service) => Answer::Accounts(Arc::new(crate::accounts::accounts(service, read))),
+        Query::Audience(workload) => Answer::Audience(Arc::new(crate::audience::audience(workload, read))),
+        Query::Clusters(namespace, role) => {
+            Answer::Clusters(Arc::new(crate::cluster::clusters(namespace, *role, read)))
+        }
+        Query::FailsOver(cluster) => Answer::FailsOver(crate::assignment::fails_over(cluster, read)),
+        Query::Assignments(namespace, role, locality) => {
+            Answer::Assignments(Arc::new(crate::assignment::assignments(namespace, *role, locality, read)))
+        }
+        Query::Outbound(client) => Answer::Outbound(Arc::new(crate::outbound::outbound(client, read))),
+        Query::Gateway(key) => Answer::Gateway(Arc::new(crate::gateway::gateway(key, read))),
+        Query::Cluster(key) => Answer::Cluster(crate::cluster::cluster(key, read).map(Arc::new)),
+        Query::Assignment(key) => Answer::Assignment(Arc::new(crate::assignment::assignment(key, read))),
+        Query::Listener(key) => Answer::Listener(Arc::new(crate::listener::listener(key, read))),
+        Query::Host(key) => Answer::Host(Arc::new(crate::virtual_host::virtual_host(key, read))),
+        Query::Inbound(key) => Answer::Inbound(Arc::new(crate::inbound::inbound(key, read))),
+        Query::Fixed(role) => Answer::Fixed(Arc::new(crate::cluster::fixed(*role, &read.mesh()))),
+        Query::Secret(key) => Answer::Secret(crate::secret::secret(key, read).map(Arc::new)),
+        Query::Findings(object) => Answer::Findings(Arc::new(crate::findings::findings(object, read))),
+    }
+}

@@ -1,0 +1,93 @@
+//! Endpoint assignments.
+//!
+//! Endpoints are ordered by locality (same sub-zone, zone, region, elsewhere) where outlier detection tells which of them
+//! can be used; without it Envoy would never leave the first group.
+
+use std::collections::BTreeMap;
+
+use pilothouse_base::{Locality, Namespace, Selector};
+use pilothouse_config::MtlsMode;
+
+use crate::backends::{backends, ip};
+use crate::plan::{AssignmentPlan, EndpointPlan, LocalityPlan};
+use crate::policy::effective;
+use crate::query::{AssignmentKey, ClusterKey, Role};
+use crate::reader::Reader;
+use crate::{cluster, mtls};
+
+/// An assignment for each cluster whose endpoints are listed.
+pub(crate) fn assignments(
+    namespace: &Namespace,
+    role: Role,
+    locality: &Locality,
+    read: &mut Reader<'_>,
+) -> Vec<AssignmentKey> {
+    let targets = read.targets(namespace);
+    read.clusters(namespace, role)
+        .iter()
+        .filter(|key| {
+            targets.by_host.get(&key.service.host).is_some_and(|target| cluster::is_listed(&target.service, role))
+        })
+        .map(|key| AssignmentKey { locality: read.ordered_by(key, locality), cluster: key.clone() })
+        .collect()
+}
+
+/// Whether endpoints of a cluster are ordered by locality.
+pub(crate) fn fails_over(key: &ClusterKey, read: &mut Reader<'_>) -> bool {
+    !key.rules.is_empty()
+        && effective(&key.rules, key.port, key.subset.as_ref(), read).policy.outlier.is_some()
+}
+
+pub(crate) fn assignment(key: &AssignmentKey, read: &mut Reader<'_>) -> AssignmentPlan {
+    let name = key.cluster.name();
+    let nothing = AssignmentPlan { cluster: name.clone(), localities: Vec::new() };
+    let Some(service) = read.service(&key.cluster.service) else { return nothing };
+    let Some(port) = service.port(key.cluster.port) else { return nothing };
+    let labels = match &key.cluster.subset {
+        None => pilothouse_base::Labels::default(),
+        subset => match effective(&key.cluster.rules, key.cluster.port, subset.as_ref(), read).labels {
+            Some(labels) => labels,
+            None => return nothing,
+        },
+    };
+    let wanted = Selector::new(labels);
+    let mut groups: BTreeMap<(u32, Locality), Vec<EndpointPlan>> = BTreeMap::new();
+    for one in backends(&service, port, read) {
+        let Some(address) = ip(&one.address).filter(|_| wanted.matches(&one.labels)) else { continue };
+        let mtls = one.meshed
+            && mtls::of_workload(&one.namespace, &one.labels, read).of(one.port) != MtlsMode::Disable;
+        let rank = key.locality.as_ref().map_or(0, |client| distance(client, &one.locality));
+        groups.entry((rank, one.locality)).or_default().push(EndpointPlan {
+            address,
+            port: one.port,
+            weight: one.weight,
+            healthy: one.healthy,
+            mtls,
+            workload: one.workload,
+        });
+    }
+    let mut priorities: Vec<u32> = groups.keys().map(|(rank, _)| *rank).collect();
+    priorities.dedup();
+    let localities = groups
+        .into_iter()
+        .map(|((rank, locality), mut endpoints)| {
+            endpoints.sort();
+            endpoints.dedup_by(|a, b| (a.address, a.port) == (b.address, b.port));
+            // Envoy wants priorities without gaps.
+            let priority = priorities.iter().position(|one| *one == rank).unwrap_or(0);
+            LocalityPlan { locality, priority: u32::try_from(priority).unwrap_or(u32::MAX), endpoints }
+        })
+        .collect();
+    AssignmentPlan { cluster: name, localities }
+}
+
+/// 0 in the same sub-zone, 1 in the same zone, 2 in the same region, 3 elsewhere.
+fn distance(client: &Locality, endpoint: &Locality) -> u32 {
+    if client.region != endpoint.region {
+        3
+    } else if client.zone != endpoint.zone {
+        2
+    } else {
+        u32::from(client.sub_zone != endpoint.sub_zone)
+    }
+}

@@ -1,0 +1,161 @@
+//! What is to be said about an object's references to others: destinations, subsets, gateways, secrets. The object is
+//! looked at as its own namespace sees the mesh.
+
+use pilothouse_base::{Hostname, Kind, ObjectKey};
+use pilothouse_config::gateway::ServerTlsMode;
+use pilothouse_config::virtual_service::{Destination, GatewayRef, HttpAction, HttpDestination};
+use pilothouse_diag::{Diagnostic, Diagnostics, FieldPath, catalogue};
+
+use crate::reader::Reader;
+
+pub(crate) fn findings(object: &ObjectKey, read: &mut Reader<'_>) -> Vec<Diagnostic> {
+    let mut out = Diagnostics::about(object.clone());
+    match object.kind {
+        Kind::VirtualService => virtual_service(object, read, &mut out),
+        Kind::DestinationRule => destination_rule(object, read, &mut out),
+        Kind::Gateway => gateway(object, read, &mut out),
+        Kind::PeerAuthentication => peer_authentication(object, read, &mut out),
+        _ => {}
+    }
+    out.finish(None)
+}
+
+fn virtual_service(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
+    let Some(object) = read.virtual_service(key) else { return };
+    let gateways = read.gateways();
+    for (index, reference) in object.gateways.iter().enumerate() {
+        if let GatewayRef::Named(namespace, name) = reference
+            && !gateways.iter().any(|one| one.meta.key.namespace == *namespace && one.meta.key.name == *name)
+        {
+            out.report(catalogue::UNKNOWN_GATEWAY, &FieldPath::spec().field("gateways").index(index))
+                .value(format_args!("{namespace}/{name}"))
+                .effect("the rules are not served at that gateway")
+                .help_closest(name.as_str(), gateways.iter().map(|one| one.meta.key.name.as_str()));
+        }
+    }
+    let spec = FieldPath::spec();
+    for rule in &object.http {
+        let at = spec.field("http").index(rule.index);
+        if let HttpAction::Route(destinations) = &rule.action {
+            let total: u64 = destinations.iter().map(|one| u64::from(one.weight)).sum();
+            for one in destinations {
+                let at = at.field("route").index(one.index).field("destination");
+                let share = share(one, destinations.len(), total);
+                let effect = format!("{share} of the requests matching this rule fail with 503");
+                destination(&one.destination, key, &at, &effect, read, out);
+            }
+        }
+        for mirror in &rule.mirrors {
+            let at = match mirror.index {
+                Some(index) => at.field("mirrors").index(index).field("destination"),
+                None => at.field("mirror"),
+            };
+            destination(&mirror.destination, key, &at, "requests are answered, but not mirrored there", read, out);
+        }
+    }
+    let effect = "connections that match this rule are closed";
+    for rule in &object.tcp {
+        for one in &rule.route {
+            let at = spec.field("tcp").index(rule.index).field("route").index(one.index).field("destination");
+            destination(&one.destination, key, &at, effect, read, out);
+        }
+    }
+    for rule in &object.tls {
+        for one in &rule.route {
+            let at = spec.field("tls").index(rule.index).field("route").index(one.index).field("destination");
+            destination(&one.destination, key, &at, effect, read, out);
+        }
+    }
+}
+
+fn share(one: &HttpDestination, count: usize, total: u64) -> String {
+    if count == 1 || total == 0 {
+        return "all".to_owned();
+    }
+    format!("{}%", u64::from(one.weight) * 100 / total)
+}
+
+fn destination(
+    to: &Destination,
+    object: &ObjectKey,
+    at: &FieldPath,
+    effect: &str,
+    read: &mut Reader<'_>,
+    out: &mut Diagnostics,
+) {
+    let Some(target) = read.target(&object.namespace, &to.host) else {
+        let targets = read.targets(&object.namespace);
+        let short = |host: &Hostname| host.as_str().split('.').next().unwrap_or_default().to_owned();
+        let hosts: Vec<String> = targets.by_host.keys().map(short).collect();
+        out.report(catalogue::UNKNOWN_DESTINATION, &at.field("host"))
+            .value(&to.host)
+            .effect(effect)
+            .help_closest(&short(&to.host), hosts.iter().map(String::as_str));
+        return;
+    };
+    if let Some(port) = to.port
+        && target.service.port(port).is_none()
+    {
+        let ports: Vec<String> = target.service.ports.iter().map(|port| port.number.to_string()).collect();
+        out.report(catalogue::UNKNOWN_PORT, &at.field("port").field("number"))
+            .value(port)
+            .effect(effect)
+            .help(format_args!("{} has: {}", target.service.host, ports.join(", ")));
+    }
+    if let Some(subset) = &to.subset
+        && !target.subsets.contains(subset)
+    {
+        let known = target.subsets.iter().map(pilothouse_base::Name::as_str);
+        out.report(catalogue::UNKNOWN_SUBSET, &at.field("subset"))
+            .value(subset)
+            .effect(effect)
+            .help_closest(subset.as_str(), known);
+    }
+}
+
+fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
+    let Some(object) = read.rule(key) else { return };
+    let targets = read.targets(&key.namespace);
+    let known = if object.host.is_wildcard() {
+        targets.by_host.keys().any(|host| object.host.covers(host))
+    } else {
+        targets.by_host.contains_key(&object.host)
+    };
+    if !known {
+        out.report(catalogue::UNUSED_RULE, &FieldPath::spec().field("host"))
+            .value(&object.host)
+            .effect("none until such a service appears");
+    }
+}
+
+fn gateway(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
+    let gateways = read.gateways();
+    let Some(object) = gateways.iter().find(|one| one.meta.key == *key) else { return };
+    for server in &object.servers {
+        let Some(tls) = &server.tls else { continue };
+        if let ServerTlsMode::Simple { credential } = &tls.mode
+            && read.secret(&key.namespace, credential).and_then(|secret| secret.certificate.clone()).is_none()
+        {
+            let at = FieldPath::spec().field("servers").index(server.index).field("tls").field("credentialName");
+            out.report(catalogue::UNKNOWN_SECRET, &at)
+                .value(credential)
+                .effect("TLS connections to this server fail until the secret exists where the gateway runs");
+        }
+    }
+}
+
+fn peer_authentication(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
+    let root = read.mesh().root_namespace.clone();
+    let all = read.peer_authentications(&key.namespace);
+    let Some(object) = all.iter().find(|one| one.meta.key == *key) else { return };
+    if object.selector.is_some() && key.namespace == root {
+        out.report(catalogue::IGNORED_PEER_AUTHENTICATION, &FieldPath::spec().field("selector"))
+            .effect("none: policies with a selector do not count in the root namespace");
+        return;
+    }
+    let older = all.iter().take_while(|one| one.meta.key != *key).find(|one| one.selector == object.selector);
+    if let Some(older) = older {
+        out.report(catalogue::IGNORED_PEER_AUTHENTICATION, &FieldPath::spec())
+            .effect(format_args!("none: {} is older and has the same scope", older.meta.key));
+    }
+}

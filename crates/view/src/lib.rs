@@ -1,0 +1,42 @@
+//! What one audience of proxies sees.
+//!
+//! What it is: visibility, precedence and merging resolved into plans. Every function answers one [`Query`], reads the world
+//! through a [`Reader`] that records each read, and asks questions of lower layers only.
+//!
+//! What it is not: it knows no Envoy type, no protocol and no socket; it keeps nothing between two calls.
+//!
+//! Main types: [`Query`] and [`Answer`]; the plans in [`plan`]; [`Audience`], the facts about a proxy that matter.
+//!
+//! Where to start: `query.rs`, then `answer.rs`, then `outbound.rs`.
+
+mod accounts;
+mod answer;
+mod assignment;
+mod audience;
+mod backends;
+mod claims;
+mod cluster;
+mod findings;
+mod gateway;
+mod inbound;
+mod l4;
+mod listener;
+mod mtls;
+pub mod names;
+mod outbound;
+pub mod plan;
+mod policy;
+pub mod query;
+mod reader;
+mod secret;
+mod targets;
+mod virtual_host;
+
+pub use answer::{Answer, resolve};
+pub use audience::Audience;
+pub use gateway::GatewayLayout;
+pub use inbound::Inbound;
+pub use outbound::Outbound;
+pub use query::{Query, QueryKind};
+pub use reader::{Ask, Reader};
+pub use targets::{Target, Targets};

@@ -1,0 +1,382 @@
+//! Questions about what an audience sees, as values.
+//!
+//! A question holds everything its answer may depend on besides the world, so equal questions of different proxies are
+//! one question, and an answer can be kept until a key that was read for it answers differently.
+//!
+//! Questions are layered: one may only ask questions of a lower [`Query::layer`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pilothouse_base::{Hostname, Labels, Locality, Name, Namespace, ObjectKey, Protocol};
+use pilothouse_config::MtlsMode;
+use pilothouse_config::service::Cidr;
+use pilothouse_world::ServiceRef;
+
+use crate::plan::RouteTablePlan;
+
+/// What kind of proxy asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Beside one workload.
+    Sidecar,
+    /// At the edge.
+    Gateway,
+}
+
+/// The facts about a client that routing may look at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Client {
+    /// What kind of proxy it is.
+    pub role: Role,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Those of its labels that some visible virtual service asks for.
+    pub labels: Labels,
+    /// Whether it only has IPv6 addresses.
+    pub v6: bool,
+}
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Query {
+    /// Which service each host name means to clients of a namespace, and which destination rules shape it.
+    Targets(Namespace),
+    /// The same for one host.
+    Target(Namespace, Hostname),
+    /// Which virtual services clients of a namespace see, in order of precedence.
+    Claims(Namespace),
+    /// The identities behind a service.
+    Accounts(ServiceRef),
+    /// What a proxy is.
+    Audience(WorkloadName),
+    /// The clusters of a namespace.
+    Clusters(Namespace, Role),
+    /// Whether endpoints of a cluster are ordered by locality.
+    FailsOver(ClusterKey),
+    /// The assignments of a namespace for clients of a locality.
+    Assignments(Namespace, Role, Locality),
+    /// Outbound listeners and route tables of sidecars.
+    Outbound(Client),
+    /// Listeners and route tables of gateways.
+    Gateway(GatewayKey),
+    /// One cluster.
+    Cluster(ClusterKey),
+    /// One assignment.
+    Assignment(AssignmentKey),
+    /// One outbound listener.
+    Listener(ListenerKey),
+    /// One virtual host.
+    Host(HostKey),
+    /// What stands in front of a workload.
+    Inbound(InboundKey),
+    /// The clusters that every proxy of a role has.
+    Fixed(Role),
+    /// One secret.
+    Secret(SecretKey),
+    /// What is to be said about an object's references to others.
+    Findings(ObjectKey),
+}
+
+/// The kinds of questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the variant of `Query` with the same name")]
+pub enum QueryKind {
+    Targets,
+    Target,
+    Claims,
+    Accounts,
+    Audience,
+    Clusters,
+    FailsOver,
+    Assignments,
+    Outbound,
+    Gateway,
+    Cluster,
+    Assignment,
+    Listener,
+    Host,
+    Inbound,
+    Fixed,
+    Secret,
+    Findings,
+}
+
+impl QueryKind {
+    /// Every kind of question.
+    pub const ALL: [Self; 18] = [
+        Self::Targets,
+        Self::Target,
+        Self::Claims,
+        Self::Accounts,
+        Self::Audience,
+        Self::Clusters,
+        Self::FailsOver,
+        Self::Assignments,
+        Self::Outbound,
+        Self::Gateway,
+        Self::Cluster,
+        Self::Assignment,
+        Self::Listener,
+        Self::Host,
+        Self::Inbound,
+        Self::Fixed,
+        Self::Secret,
+        Self::Findings,
+    ];
+}
+
+impl Query {
+    /// The kind of question this is.
+    pub fn kind(&self) -> QueryKind {
+        match self {
+            Self::Targets(..) => QueryKind::Targets,
+            Self::Target(..) => QueryKind::Target,
+            Self::Claims(..) => QueryKind::Claims,
+            Self::Accounts(..) => QueryKind::Accounts,
+            Self::Audience(..) => QueryKind::Audience,
+            Self::Clusters(..) => QueryKind::Clusters,
+            Self::FailsOver(..) => QueryKind::FailsOver,
+            Self::Assignments(..) => QueryKind::Assignments,
+            Self::Outbound(..) => QueryKind::Outbound,
+            Self::Gateway(..) => QueryKind::Gateway,
+            Self::Cluster(..) => QueryKind::Cluster,
+            Self::Assignment(..) => QueryKind::Assignment,
+            Self::Listener(..) => QueryKind::Listener,
+            Self::Host(..) => QueryKind::Host,
+            Self::Inbound(..) => QueryKind::Inbound,
+            Self::Fixed(..) => QueryKind::Fixed,
+            Self::Secret(..) => QueryKind::Secret,
+            Self::Findings(..) => QueryKind::Findings,
+        }
+    }
+
+    /// Its layer: it asks questions of lower layers only.
+    pub fn layer(&self) -> u8 {
+        match self.kind() {
+            QueryKind::Targets | QueryKind::Claims | QueryKind::Accounts => 0,
+            QueryKind::Target | QueryKind::Audience | QueryKind::Clusters => 1,
+            QueryKind::FailsOver => 2,
+            QueryKind::Assignments | QueryKind::Outbound | QueryKind::Gateway => 3,
+            QueryKind::Cluster
+            | QueryKind::Assignment
+            | QueryKind::Listener
+            | QueryKind::Host
+            | QueryKind::Inbound
+            | QueryKind::Fixed
+            | QueryKind::Secret
+            | QueryKind::Findings => 4,
+        }
+    }
+}
+
+/// Names a proxy's workload, with what the proxy says of itself for the case that nobody else knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadName {
+    /// What kind of proxy.
+    pub role: Role,
+    /// The namespace of the pod.
+    pub namespace: Namespace,
+    /// The name of the pod.
+    pub name: Name,
+    /// Used only while no pod of that name is known.
+    pub claims: Arc<WorkloadClaims>,
+}
+
+/// What a proxy says of its workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadClaims {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its service account.
+    pub service_account: Name,
+    /// Its locality.
+    pub locality: Locality,
+}
+
+/// Decides an outbound cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterKey {
+    /// The service.
+    pub service: ServiceRef,
+    /// Its port.
+    pub port: u16,
+    /// The subset, if it is one.
+    pub subset: Option<Name>,
+    /// The destination rules that shape it, in order of precedence.
+    pub rules: Arc<[ObjectKey]>,
+    /// Who asks.
+    pub role: Role,
+}
+
+impl ClusterKey {
+    /// Its name in Istio's scheme.
+    pub fn name(&self) -> Name {
+        crate::names::outbound_cluster(self.port, self.subset.as_ref(), &self.service.host)
+    }
+}
+
+/// Decides an assignment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssignmentKey {
+    /// The cluster.
+    pub cluster: ClusterKey,
+    /// The client's locality, where endpoints are ordered by it.
+    pub locality: Option<Locality>,
+}
+
+/// Decides an outbound listener of a sidecar.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListenerKey {
+    /// The listener that captured connections arrive at.
+    Capture {
+        /// Whether it listens on IPv6.
+        v6: bool,
+    },
+    /// The listener of an address and port.
+    Outbound(Arc<OutboundListener>),
+}
+
+/// What is served at an outbound address and port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutboundListener {
+    /// The address; unspecified for every one without an own listener.
+    pub address: IpAddr,
+    /// Further addresses of the same service.
+    pub additional: Vec<IpAddr>,
+    /// The port.
+    pub port: u16,
+    /// The route table, if HTTP is served, and whether gRPC-Web is.
+    pub http: Option<(Name, bool)>,
+    /// Services that are served as bytes or by server name, first come first served.
+    pub tcp: Vec<TcpEntry>,
+    /// Who asks, where virtual services may look at it.
+    pub client: Option<Client>,
+}
+
+/// A service that is served as bytes or by server name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TcpEntry {
+    /// The service.
+    pub service: ServiceRef,
+    /// Its port.
+    pub port: u16,
+    /// What the port is declared to speak.
+    pub protocol: Protocol,
+    /// The destination rules that shape it.
+    pub rules: Arc<[ObjectKey]>,
+    /// Only for these dialled addresses; empty for all that arrive at the listener.
+    pub ranges: Vec<Cidr>,
+    /// Whether connections are told apart by the server name of the TLS hello.
+    pub by_server_name: bool,
+    /// Virtual services with TCP or TLS rules for its host, in order of precedence.
+    pub claims: Arc<[ObjectKey]>,
+}
+
+/// Decides a route table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableKey {
+    /// Its name.
+    pub name: Name,
+    /// Its catch-all.
+    pub catch_all: Option<crate::plan::CatchAll>,
+    /// Its hosts, ordered by name; names are unique.
+    pub hosts: Arc<[HostKey]>,
+}
+
+impl TableKey {
+    /// The plan of the table without its hosts.
+    pub fn plan(&self) -> RouteTablePlan {
+        RouteTablePlan { name: self.name.clone(), catch_all: self.catch_all }
+    }
+}
+
+/// Decides a virtual host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostKey {
+    /// Its name, `<host>:<port>`.
+    pub name: Name,
+    /// What it answers to.
+    pub domains: Arc<[Name]>,
+    /// The port of the listener (of the server, on gateways).
+    pub port: u16,
+    /// Where its routes come from.
+    pub source: HostSource,
+    /// Whether plain requests are redirected to HTTPS.
+    pub require_tls: bool,
+}
+
+/// Where routes of a virtual host come from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostSource {
+    /// Nobody wrote any: everything goes to the service.
+    Service {
+        /// The service.
+        service: ServiceRef,
+        /// The destination rules that shape it.
+        rules: Arc<[ObjectKey]>,
+    },
+    /// Virtual services, their routes one after the other.
+    VirtualServices {
+        /// Who asks.
+        client: Client,
+        /// Which, and through which gateway they are bound (none: the mesh).
+        objects: Arc<[(ObjectKey, Option<ObjectKey>)]>,
+    },
+    /// Nothing but a redirect to HTTPS.
+    Nothing,
+}
+
+/// Decides what stands in front of a workload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InboundKey {
+    /// Ports that services lead to, by number.
+    pub ports: Vec<InboundPort>,
+    /// The mode of every other port.
+    pub mode: MtlsMode,
+    /// Modes of other ports that have one of their own.
+    pub port_modes: Vec<(u16, MtlsMode)>,
+    /// Whether the workload only has IPv6 addresses.
+    pub v6: bool,
+}
+
+/// A port of a workload that a service leads to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InboundPort {
+    /// The port of the workload.
+    pub target: u16,
+    /// What the service declares it to speak.
+    pub protocol: Protocol,
+    /// How it treats mutual TLS.
+    pub mode: MtlsMode,
+    /// The service, the oldest if there are several.
+    pub service: ServiceRef,
+    /// Its short name.
+    pub service_name: Name,
+    /// The port of the service.
+    pub service_port: u16,
+}
+
+/// Decides what a gateway serves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GatewayKey {
+    /// Who it is.
+    pub client: Client,
+    /// Its Gateway objects, in order of precedence.
+    pub gateways: Vec<ObjectKey>,
+    /// Where ports of its services lead on the workload.
+    pub ports: Vec<(u16, u16)>,
+}
+
+/// Decides a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretKey {
+    /// The name it is asked for by.
+    pub resource: Name,
+    /// The namespace of the object.
+    pub namespace: Namespace,
+    /// The name of the object.
+    pub name: Name,
+}

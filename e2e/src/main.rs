@@ -1,0 +1,36 @@
+//! Test application, test client and hands-on worlds of the end-to-end suite, in one program.
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use pilothouse_e2e::mesh::Version;
+use pilothouse_e2e::{app, client, demo, hands_on};
+
+const USAGE: &str = "usage:
+  e2e app SETTINGS SOCKET    the test application (name=…,version=…,http=PORT,tcp=PORT,banner=PORT,tls=PORT)
+  e2e client SOCKET          the test client
+  e2e demo                   a shop on real Envoys, changed while its customers shop
+  e2e try CASE [VERSION]     a case (or a folder of manifests) left running for you to walk around in
+  e2e hold CASE              the pods of a case until the end of input
+  e2e get POD-FOLDER URL     one request from a pod of a running `try`";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["app", settings, control] => block_on(app::run(settings.parse()?, Path::new(control))),
+        ["client", control] => block_on(client::run(Path::new(control))),
+        ["demo"] => demo::run(),
+        ["try", scenario] => hands_on::run(scenario, Version::V1_40_0),
+        ["try", scenario, version] => hands_on::run(scenario, version.parse()?),
+        ["hold", case] => hands_on::hold(case),
+        ["get", pod, url] => hands_on::get(Path::new(pod), url),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// One thread is enough for a pod's application, and a world has many pods.
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,154 @@
+//! The daemon, in a network namespace of its own, and the commands that set up a pod.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::process::Process;
+use super::sandbox::{Place, Sandbox};
+use super::wait::until;
+
+/// The network namespace of the daemon.
+pub(super) const NAME: &str = "pilothouse.istio-system";
+/// Its address.
+pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 1);
+
+/// The names under which proxies look for it.
+pub(super) const HOSTS: &[&str] = &["istiod.istio-system.svc", "istiod.istio-system.svc.cluster.local"];
+
+/// How the daemon is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Lifetime of workload certificates; the daemon's own default if absent.
+    pub leaf_ttl: Option<Duration>,
+    /// Further arguments of `serve`.
+    pub arguments: Vec<String>,
+}
+
+/// The program under test: `PILOTHOUSE_BIN`, or the one built beside us.
+pub fn binary() -> Result<PathBuf> {
+    match std::env::var_os("PILOTHOUSE_BIN") {
+        Some(path) => Ok(path.into()),
+        None => super::beside("pilothouse"),
+    }
+}
+
+/// A daemon with its folder of manifests and its state.
+#[derive(Debug)]
+pub(super) struct ControlPlane {
+    process: Option<Process>,
+    options: Options,
+    binary: PathBuf,
+    config: PathBuf,
+    state: PathBuf,
+}
+
+impl ControlPlane {
+    /// Lays out folders in the world's; nothing runs yet.
+    pub(super) fn new(sandbox: &Sandbox, options: Options) -> Result<Self> {
+        sandbox.add_pod(NAME, ADDRESS)?;
+        let (config, state) = (sandbox.dir().join("config"), sandbox.dir().join("state"));
+        fs::create_dir_all(&config)?;
+        fs::create_dir_all(&state)?;
+        Ok(Self { process: None, options, binary: binary()?, config, state })
+    }
+
+    /// The folder it watches.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Starts the daemon and waits until it serves.
+    pub(super) fn start(&mut self, sandbox: &Sandbox) -> Result<()> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut args = vec![
+            "serve".to_owned(),
+            "--config".into(),
+            text(&self.config),
+            "--state".into(),
+            text(&self.state),
+        ];
+        if let Some(ttl) = self.options.leaf_ttl {
+            args.extend(["--leaf-ttl".into(), format!("{}s", ttl.as_secs())]);
+        }
+        args.extend(self.options.arguments.iter().cloned());
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let process = sandbox.spawn("control-plane", Place::Pod(NAME), &self.binary, &args)?;
+        let process = self.process.insert(process);
+        until("the control plane to be ready", Duration::from_secs(20), || {
+            process.ensure_runs()?;
+            ensure!(self.state.join("root-cert.pem").exists(), "it has no root yet");
+            sandbox.run(Place::Pod(NAME), &self.binary, &["proxy-status", "-o", "json"]).map(|_| ())
+        })
+    }
+
+    /// Kills the daemon as a crash would.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.process.take().context("the control plane does not run")?.kill();
+        Ok(())
+    }
+
+    /// All it has written to its log.
+    pub(super) fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// The root certificate it has made, as PEM.
+    pub(super) fn root(&self) -> Result<String> {
+        fs::read_to_string(self.state.join("root-cert.pem")).context("the control plane has no root")
+    }
+
+    /// Runs one of its commands beside it.
+    pub(super) fn command(&self, sandbox: &Sandbox, args: &[&str]) -> Result<String> {
+        sandbox.run(Place::Pod(NAME), &self.binary, args)
+    }
+
+    /// Redirects a pod's traffic to its Envoy.
+    pub(super) fn capture(&self, sandbox: &Sandbox, pod: &str) -> Result<()> {
+        let args = [
+            "capture",
+            "-p",
+            "15001",
+            "-z",
+            "15006",
+            "-u",
+            "1337",
+            "-m",
+            "REDIRECT",
+            "-i",
+            "*",
+            "-b",
+            "*",
+            "-d",
+            "15020,15021,15090",
+        ];
+        sandbox.run(Place::Pod(pod), &self.binary, &args).map(|_| ())
+    }
+
+    /// Writes what a pod's Envoy starts with; gives the bootstrap's path.
+    pub(super) fn prepare(&self, sandbox: &Sandbox, pod: &str, admin: &Path) -> Result<PathBuf> {
+        let dir = sandbox.pod_dir(pod);
+        let state = self.state.to_string_lossy();
+        let token = self.command(sandbox, &["token", "--state", &state, "--workload", pod])?;
+        fs::write(dir.join("token"), token.trim())?;
+        fs::write(dir.join("root-cert.pem"), self.root()?)?;
+        let bootstrap = self.command(
+            sandbox,
+            &[
+                "bootstrap",
+                "--workload",
+                pod,
+                "--dir",
+                &dir.to_string_lossy(),
+                "--admin",
+                &admin.to_string_lossy(),
+            ],
+        )?;
+        let path = dir.join("bootstrap.json");
+        fs::write(&path, bootstrap)?;
+        Ok(path)
+    }
+}
