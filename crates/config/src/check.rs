@@ -133,7 +133,7 @@ pub fn check(
             let endpoint = endpoint::check(&raw.spec, Some(own), &FieldPath::spec(), out)?;
             Object::WorkloadEntry(Arc::new(WorkloadEntry { meta, endpoint }))
         }
-        ApiObject::Gateway(raw) => Object::Gateway(Arc::new(gateway::check(&raw.spec, meta, &scope, out)?)),
+        ApiObject::Gateway(raw) => Object::Gateway(Arc::new(gateway::check(&raw.spec, meta, &scope, out))),
         ApiObject::PeerAuthentication(raw) => {
             Object::PeerAuthentication(Arc::new(peer_authentication::check(&raw.spec, meta, out)))
         }

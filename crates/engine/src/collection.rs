@@ -3,14 +3,15 @@
 //! A collection has one source, the question whose answer lists its members, and the members themselves. A changed member
 //! is replaced in place, at a cost that does not grow with the collection; only a changed list is compared as a whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use pilothouse_base::{Locality, Name, Namespace};
 use pilothouse_view::query::{Client, GatewayKey, InboundKey, Role, TableKey};
+use pilothouse_view::plan::RouteTablePlan;
 use pilothouse_view::{Answer, Query};
 use pilothouse_world::World;
-use pilothouse_xds::{Composite, NameMap, Resource, ResourceMap};
+use pilothouse_xds::{Composite, Headers, NameMap, Resource, ResourceMap};
 
 use crate::counts::Counts;
 use crate::graph::{Graph, NodeId};
@@ -71,10 +72,18 @@ pub(crate) struct Collection {
     source: NodeId,
     /// What each member is, and under which name it is held now.
     members: BTreeMap<(NodeId, Slot), Option<Arc<str>>>,
-    /// The hosts of each table, and the table without its hosts.
-    tables: BTreeMap<Name, (TableKey, ResourceMap)>,
+    tables: BTreeMap<Name, Table>,
+    /// Tables whose composite is out of date.
+    stale: BTreeSet<Name>,
     pub(crate) content: Content,
     users: usize,
+}
+
+/// A route table on its way to a composite.
+struct Table {
+    plan: RouteTablePlan,
+    headers: Headers,
+    hosts: ResourceMap,
 }
 
 /// All collections.
@@ -113,6 +122,7 @@ impl Collections {
             source,
             members: BTreeMap::new(),
             tables: BTreeMap::new(),
+            stale: BTreeSet::new(),
             content: Content::default(),
             users: 1,
         };
@@ -244,17 +254,17 @@ impl Collection {
                 table.hosts.iter().map(|host| (Query::Host(host.clone()), Slot::Host(table.name.clone()))),
             );
         }
-        self.set_tables(tables);
+        self.set_tables(&tables);
 
-        let mut new = BTreeMap::new();
+        let mut new = BTreeSet::new();
         for (query, slot) in wanted {
             let id = at.graph.hold(query, at.world, at.counts);
-            if new.insert((id, slot), ()).is_some() {
+            if !new.insert((id, slot)) {
                 at.graph.release(id);
             }
         }
         let gone: Vec<(NodeId, Slot)> =
-            self.members.keys().filter(|member| !new.contains_key(*member)).cloned().collect();
+            self.members.keys().filter(|member| !new.contains(*member)).cloned().collect();
         for member in gone {
             if let Some(Some(name)) = self.members.remove(&member) {
                 self.take_out(&member.1, &name);
@@ -262,7 +272,7 @@ impl Collection {
             starve(fed_by, member.0, key);
             at.graph.release(member.0);
         }
-        for (member, ()) in new {
+        for member in new {
             let id = member.0;
             if self.members.contains_key(&member) {
                 // Held already by the previous list.
@@ -277,11 +287,19 @@ impl Collection {
     }
 
     /// Puts tables in place without touching the hosts of those that stay.
-    fn set_tables(&mut self, tables: Vec<TableKey>) {
+    fn set_tables(&mut self, tables: &[TableKey]) {
         let mut old = std::mem::take(&mut self.tables);
-        for table in tables {
-            let hosts = old.remove(&table.name).map(|(_, hosts)| hosts).unwrap_or_default();
-            self.tables.insert(table.name.clone(), (table, hosts));
+        for plan in tables.iter().map(TableKey::plan) {
+            let name = plan.name.clone();
+            let table = match old.remove(&name) {
+                Some(known) if known.plan == plan => known,
+                known => {
+                    self.stale.insert(name.clone());
+                    let hosts = known.map(|known| known.hosts).unwrap_or_default();
+                    Table { headers: encode::headers(&plan), plan, hosts }
+                }
+            };
+            self.tables.insert(name, table);
         }
         for name in old.keys() {
             self.content.routes.remove(name.as_str());
@@ -290,7 +308,6 @@ impl Collection {
 
     /// Takes changed members anew.
     fn refresh(&mut self, ids: &[NodeId], at: &mut Building<'_>) {
-        let mut touched = false;
         for &id in ids {
             let members: Vec<(NodeId, Slot)> = self
                 .members
@@ -299,23 +316,17 @@ impl Collection {
                 .map(|(member, _)| member.clone())
                 .collect();
             for member in members {
-                touched |= matches!(member.1, Slot::Host(_));
                 self.put_in(&member, at);
             }
         }
-        if touched {
-            self.rebuild_tables();
-        }
+        self.rebuild_tables();
     }
 
     /// Makes the composites of tables whose head or hosts changed.
     fn rebuild_tables(&mut self) {
-        for (name, (table, hosts)) in &self.tables {
-            let made = Composite::new(name.as_str(), encode::headers(&table.plan()), hosts.clone(), []);
-            let known = self.content.routes.get(name.as_str());
-            if known.is_none_or(|known| {
-                pilothouse_xds::Named::version(&**known) != pilothouse_xds::Named::version(&made)
-            }) {
+        for name in std::mem::take(&mut self.stale) {
+            if let Some(Table { headers, hosts, .. }) = self.tables.get(&name) {
+                let made = Composite::new(name.as_str(), headers.clone(), hosts.clone(), []);
                 self.content.routes.insert(Arc::new(made));
             }
         }
@@ -357,9 +368,10 @@ impl Collection {
             Slot::Endpoint => change(&mut self.content.endpoints),
             Slot::Listener => change(&mut self.content.listeners),
             Slot::Secret => change(&mut self.content.secrets),
-            Slot::Host(table) => {
-                if let Some((_, hosts)) = self.tables.get_mut(table) {
-                    change(hosts);
+            Slot::Host(name) => {
+                if let Some(table) = self.tables.get_mut(name) {
+                    change(&mut table.hosts);
+                    self.stale.insert(name.clone());
                 }
             }
         }

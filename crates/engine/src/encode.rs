@@ -13,6 +13,9 @@ use pilothouse_xds::{Composite, Defaults, Headers, Resource, ResourceType};
 
 use crate::counts::Counts;
 
+/// The number of `RouteConfiguration.virtual_hosts`.
+const VIRTUAL_HOSTS: u32 = 2;
+
 /// The bytes of a plan, as far as somebody asked for them.
 #[derive(Default)]
 pub(crate) struct Encoded {
@@ -111,7 +114,7 @@ pub(crate) fn headers(plan: &RouteTablePlan) -> Headers {
     Headers {
         whole: head(translate::Delivery::Whole),
         split: head(translate::Delivery::Split),
-        part_field: translate::VIRTUAL_HOSTS_FIELD,
+        part_field: VIRTUAL_HOSTS,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine: changes in, snapshots out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use pilothouse_base::{Kind, Name, Namespace, ObjectKey};
 use pilothouse_config::Mesh;
 use pilothouse_config::workload::PodHealth;
 use pilothouse_diag::Diagnostic;
-use pilothouse_view::{Answer, Audience, Query};
+use pilothouse_view::{Answer, Query};
 use pilothouse_world::{Change, World};
 use pilothouse_xds::Snapshot;
 
-use crate::audience;
-use crate::collection::{Building, CollectionKey, Collections};
+use crate::audience::{AudienceId, Audiences};
+use crate::collection::{Building, Collections};
 use crate::counts::Counts;
 use crate::graph::{Forget, Graph, NodeId};
 use crate::proxy::Proxy;
@@ -49,13 +49,7 @@ pub struct WorkloadFacts {
 struct Connected {
     /// The question that decides the audience.
     question: NodeId,
-    audience: Arc<Audience>,
-}
-
-struct Served {
-    keys: Vec<CollectionKey>,
-    snapshot: Arc<Snapshot>,
-    proxies: usize,
+    audience: AudienceId,
 }
 
 /// The compiler with its memory.
@@ -65,8 +59,10 @@ pub struct Engine {
     world: World,
     graph: Graph,
     collections: Collections,
-    audiences: HashMap<Arc<Audience>, Served>,
+    audiences: Audiences,
     proxies: BTreeMap<ProxyId, Connected>,
+    /// Proxies by the question that decides their audience.
+    asked_by: BTreeMap<NodeId, BTreeSet<ProxyId>>,
     next: u64,
     /// The question about the references of each object.
     findings: BTreeMap<ObjectKey, NodeId>,
@@ -103,34 +99,22 @@ impl Engine {
         let mut building = Building { graph: &mut self.graph, world: &self.world, counts: &mut counts };
         let different = self.collections.update(&changed, &mut building);
 
-        let moved: Vec<ProxyId> = self
-            .proxies
-            .iter()
-            .filter(|(_, proxy)| changed.contains(&proxy.question))
-            .map(|(id, _)| *id)
-            .collect();
         let mut told: BTreeMap<ProxyId, Arc<Snapshot>> = BTreeMap::new();
-        for served in self.audiences.values_mut() {
-            if served.keys.iter().any(|key| different.iter().any(|one| **one == *key)) {
-                served.snapshot = audience::snapshot(self.revision, &served.keys, &self.collections);
-                counts.snapshots += 1;
-            }
+        for id in self.audiences.refresh(&different, self.revision, &self.collections) {
+            counts.snapshots += 1;
+            let served = self.audiences.get(id);
+            told.extend(served.proxies.iter().map(|proxy| (*proxy, served.snapshot.clone())));
         }
+        let moved: Vec<ProxyId> =
+            changed.iter().filter_map(|id| self.asked_by.get(id)).flatten().copied().collect();
         for id in moved {
             let Some(question) = self.proxies.get(&id).map(|proxy| proxy.question) else { continue };
-            let new = self.audience(question);
-            self.serve(&new, &mut counts);
+            let new = self.serve(id, question, &mut counts);
             let old = self.proxies.get_mut(&id).map(|proxy| std::mem::replace(&mut proxy.audience, new));
-            if let Some(old) = old {
-                self.unserve(&old);
+            if let Some(old) = old.filter(|old| *old != new) {
+                self.audiences.leave(old, id, &mut self.collections, &mut self.graph);
             }
-        }
-        for (id, proxy) in &self.proxies {
-            if let Some(served) = self.audiences.get(&proxy.audience)
-                && served.snapshot.revision == self.revision
-            {
-                told.insert(*id, served.snapshot.clone());
-            }
+            told.insert(id, self.audiences.get(new).snapshot.clone());
         }
         Commit { revision: self.revision, changed: told.into_iter().collect(), counts }
     }
@@ -139,27 +123,30 @@ impl Engine {
     pub fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>) {
         let mut counts = Counts::default();
         let question = self.graph.hold(Query::Audience(proxy.workload()), &self.world, &mut counts);
-        let audience = self.audience(question);
-        self.serve(&audience, &mut counts);
-        let snapshot = self.audiences.get(&audience).map(|served| served.snapshot.clone()).unwrap_or_default();
         let id = ProxyId(self.next);
         self.next += 1;
+        let audience = self.serve(id, question, &mut counts);
+        self.asked_by.entry(question).or_default().insert(id);
         self.proxies.insert(id, Connected { question, audience });
-        (id, snapshot)
+        (id, self.audiences.get(audience).snapshot.clone())
     }
 
     /// A proxy is gone.
     pub fn disconnect(&mut self, id: ProxyId) {
-        if let Some(Connected { question, audience }) = self.proxies.remove(&id) {
-            self.unserve(&audience);
-            self.graph.release(question);
+        let Some(Connected { question, audience }) = self.proxies.remove(&id) else { return };
+        if let Some(asking) = self.asked_by.get_mut(&question) {
+            asking.remove(&id);
+            if asking.is_empty() {
+                self.asked_by.remove(&question);
+            }
         }
+        self.audiences.leave(audience, id, &mut self.collections, &mut self.graph);
+        self.graph.release(question);
     }
 
     /// What a connected proxy is to have.
     pub fn snapshot(&self, id: ProxyId) -> Option<Arc<Snapshot>> {
-        let proxy = self.proxies.get(&id)?;
-        self.audiences.get(&proxy.audience).map(|served| served.snapshot.clone())
+        self.proxies.get(&id).map(|proxy| self.audiences.get(proxy.audience).snapshot.clone())
     }
 
     /// What is to be said about references between objects, with places, in a stable order.
@@ -211,38 +198,14 @@ impl Engine {
         self.graph.forget(forget);
     }
 
-    fn audience(&self, question: NodeId) -> Arc<Audience> {
-        match &self.graph.node(question).answer {
+    /// Lets a proxy join the audience that the answer to its question names.
+    fn serve(&mut self, proxy: ProxyId, question: NodeId, counts: &mut Counts) -> AudienceId {
+        let audience = match &self.graph.node(question).answer {
             Answer::Audience(audience) => audience.clone(),
             _ => unreachable!("a question about an audience is answered with one"),
-        }
-    }
-
-    fn serve(&mut self, audience: &Arc<Audience>, counts: &mut Counts) {
-        if let Some(served) = self.audiences.get_mut(audience) {
-            served.proxies += 1;
-            return;
-        }
-        let keys = audience::collections(audience);
+        };
         let mut building = Building { graph: &mut self.graph, world: &self.world, counts };
-        for key in &keys {
-            self.collections.hold(key, &mut building);
-        }
-        let snapshot = audience::snapshot(self.revision, &keys, &self.collections);
-        counts.snapshots += 1;
-        self.audiences.insert(audience.clone(), Served { keys, snapshot, proxies: 1 });
-    }
-
-    fn unserve(&mut self, audience: &Arc<Audience>) {
-        let Some(served) = self.audiences.get_mut(audience) else { return };
-        served.proxies -= 1;
-        if served.proxies == 0
-            && let Some(served) = self.audiences.remove(audience)
-        {
-            for key in &served.keys {
-                self.collections.release(key, &mut self.graph);
-            }
-        }
+        self.audiences.join(&audience, proxy, self.revision, &mut self.collections, &mut building)
     }
 
     /// Starts or ends looking at the references of an object.

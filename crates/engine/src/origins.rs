@@ -11,7 +11,7 @@ use pilothouse_world::{ServiceRef, World};
 /// The objects behind the answer to a question.
 pub(crate) fn of(query: &Query, world: &World) -> Arc<[ObjectKey]> {
     let mut all = BTreeSet::new();
-    let mut service = |service: &ServiceRef, all: &mut BTreeSet<ObjectKey>| {
+    let service = |service: &ServiceRef, all: &mut BTreeSet<ObjectKey>| {
         all.extend(world.definition(service).cloned());
     };
     match query {

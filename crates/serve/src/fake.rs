@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use pilothouse_base::{Kind, Name, Namespace, ObjectKey};
-use pilothouse_config::Mesh;
 use pilothouse_diag::Diagnostic;
-use pilothouse_engine::{Change, Commit, Proxy, ProxyId, WorkloadFacts};
 use pilothouse_xds::{Resource, Snapshot};
 use tokio::sync::mpsc;
 
 use crate::compile::Compiler;
+use crate::contract::{Change, Commit, Mesh, Proxy, ProxyId, Role, WorkloadFacts};
 
 /// The fake and the test share it.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +41,14 @@ impl World {
 
     pub(crate) fn end_pod(&self, name: &str) {
         self.state().pods.get_mut(name).expect("the test added it").ended = true;
+    }
+
+    pub(crate) fn pod_at(&self, name: &str, address: IpAddr) {
+        self.state().pods.get_mut(name).expect("the test added it").addresses = vec![address];
+    }
+
+    pub(crate) fn secret(&self, name: &str, content: &str) {
+        self.state().secrets.insert(name.to_owned(), content.to_owned());
     }
 
     pub(crate) fn cluster(&self, name: &str, content: &str) {
@@ -80,6 +87,11 @@ pub(crate) fn urgent(name: &str) -> Change {
     Change::Remove { key: ObjectKey::new(Kind::EndpointSlice, "shop", name) }
 }
 
+/// A proxy that says no more than it must.
+pub(crate) fn proxy(name: &str, namespace: &str, role: Role) -> Proxy {
+    Proxy { role, namespace: Namespace::from(namespace), name: Name::from(name), addresses: Vec::new() }
+}
+
 /// Has the fake look at its world again.
 pub(crate) async fn touch(changes: &mpsc::Sender<Vec<Change>>) {
     changes.send(vec![urgent("any")]).await.expect("the loop runs");
@@ -112,13 +124,13 @@ impl Compiler for World {
         assert!(!state.panics, "as the test wished");
         let snapshot = state.snapshot();
         let changed = state.proxies.iter().map(|id| (*id, snapshot.clone())).collect();
-        commit(state.revision, changed)
+        Commit { revision: state.revision, changed }
     }
 
     fn connect(&mut self, _: Proxy) -> (ProxyId, Arc<Snapshot>) {
         let mut state = self.state();
         state.last += 1;
-        let id = proxy_id(state.last);
+        let id = state.last;
         state.proxies.insert(id);
         assert!(!state.panics, "as the test wished");
         (id, state.snapshot())

@@ -32,6 +32,8 @@ mod certificates;
 mod compile;
 pub mod contract;
 mod discovery;
+#[cfg(test)]
+mod fake;
 pub mod identity;
 mod listen;
 mod metrics;

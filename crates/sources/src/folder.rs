@@ -120,7 +120,7 @@ impl Folder {
         }
         file.hash = Some(hash);
         match objects::read(name, bytes, &self.settings) {
-            Err(trouble) => file.trouble = Some(trouble),
+            Err(trouble) => file.trouble = Some(*trouble),
             Ok(entries) => {
                 file.trouble = None;
                 let before = std::mem::take(&mut file.entries);

@@ -51,26 +51,30 @@ pub(crate) fn pod_key(workload: &WorkloadTemplate) -> ObjectKey {
 }
 
 /// The objects of a file, or why it cannot be read.
-pub(crate) fn read(file: &Arc<str>, bytes: &[u8], settings: &CheckSettings) -> Result<Vec<Entry>, Diagnostic> {
+pub(crate) fn read(
+    file: &Arc<str>,
+    bytes: &[u8],
+    settings: &CheckSettings,
+) -> Result<Vec<Entry>, Box<Diagnostic>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let at = Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: 1 };
-        unreadable(file, Some(at), "the text is not UTF-8")
+        Box::new(unreadable(file, Some(at), "the text is not UTF-8"))
     })?;
     let broken = |error: YamlError| {
         let mut finding = unreadable(file, Some(error.at), &error.message);
         if text.contains("{{") {
             finding.help("this looks like a template; give the rendered manifests");
         }
-        finding
+        Box::new(finding)
     };
     let mut budget = Budget::of(bytes.len());
     let mut entries = Vec::new();
     for document in yaml::documents(text).map_err(broken)? {
         match items(&document) {
             Some(list) => {
-                for item in list.items {
+                for item in list.nodes {
                     let mut read = item.read(&mut budget).map_err(broken)?;
                     list.complete(&mut read.value);
                     entries.push(entry(file, read, settings));
@@ -135,7 +139,7 @@ fn is_kustomization(value: &Value) -> bool {
 
 /// The items of a `List`, also of a typed one such as `ServiceList`.
 struct Items<'d> {
-    items: &'d [Node],
+    nodes: &'d [Node],
     /// What items of a typed list leave out, as the API server writes them.
     version: Option<&'d str>,
     kind: Option<&'d str>,
@@ -146,7 +150,7 @@ fn items(document: &Node) -> Option<Items<'_>> {
     let Content::List(items) = &*document.get("items")?.content else { return None };
     let version = document.get("apiVersion").and_then(Node::text);
     let typed = !kind.is_empty();
-    Some(Items { items, version: version.filter(|_| typed), kind: Some(kind).filter(|_| typed) })
+    Some(Items { nodes: items, version: version.filter(|_| typed), kind: Some(kind).filter(|_| typed) })
 }
 
 impl Items<'_> {

@@ -1,1 +1,45 @@
-//! Fixtures, builders, golden and property helpers.
+//! Fixtures, builders and property helpers for the tests of other crates; never a dependency of shipped code.
+//!
+//! What it is: objects as users write them, small universes of colliding names for property tests, and the named meshes
+//! that benchmarks and counts are measured on.
+//!
+//! What it is not: a second implementation of anything. Objects are plain JSON and go through the judge like a user's.
+//!
+//! Main parts: [`objects`] (one function per kind), [`script`] (random sequences of changes), [`meshes`] (*shop*,
+//! *office*, *city*, *gateway*).
+//!
+//! Where to start: `objects.rs`.
+
+pub mod meshes;
+pub mod objects;
+pub mod script;
+
+use pilothouse_base::Name;
+use pilothouse_config::{CheckSettings, Outcome, judge};
+use pilothouse_world::Change;
+use serde_json::Value;
+
+/// What the judge is told in tests: the usual domain; mesh settings are written as JSON, which is YAML too.
+pub fn settings() -> CheckSettings {
+    CheckSettings {
+        domain: Name::from("cluster.local"),
+        parse_yaml: |text| serde_json::from_str(text).map_err(|error| error.to_string()),
+    }
+}
+
+/// The change that an object is.
+///
+/// # Panics
+/// If the judge lets nothing of it through: a fixture must have an effect.
+pub fn change(object: &Value) -> Change {
+    let judgement = judge(object, &settings());
+    match judgement.outcome {
+        Outcome::Object(key, object) => Change::Apply { key, object, origin: None },
+        other => panic!("{other:?}: {:?}\n{object:#}", judgement.diagnostics.list()),
+    }
+}
+
+/// The changes that objects are.
+pub fn changes<'v>(objects: impl IntoIterator<Item = &'v Value>) -> Vec<Change> {
+    objects.into_iter().map(change).collect()
+}

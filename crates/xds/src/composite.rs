@@ -75,7 +75,12 @@ impl Composite {
     /// A virtual host of a table. `fields` is the encoded `VirtualHost` without its name, which differs between
     /// the two ways: `<table>/<host>` by VHDS, as the name of a resource must be found again inside, and
     /// `<host>` in an assembled table. `host` has no slash.
-    pub fn part(table: &str, host: &str, fields: &[u8], origins: impl Into<Arc<[ObjectKey]>>) -> Arc<Resource> {
+    pub fn part(
+        table: &str,
+        host: &str,
+        fields: &[u8],
+        origins: impl Into<Arc<[ObjectKey]>>,
+    ) -> Arc<Resource> {
         let name = format!("{table}/{host}");
         let mut body = Vec::with_capacity(name.len() + fields.len() + 8);
         put_name(&name, &mut body);

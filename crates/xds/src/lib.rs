@@ -23,7 +23,7 @@ mod status;
 mod subscriber;
 
 pub use composite::{Composite, Headers};
-pub use map::{Named, NameMap, ResourceMap};
+pub use map::{NameMap, Named, ResourceMap};
 pub use message::{DeltaRequest, Protocol, Request, Response, SotwRequest, StreamError};
 pub use options::{Bounds, Defaults, Options, RouteDelivery};
 pub use resource::{Resource, ResourceType, Version};

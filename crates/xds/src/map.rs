@@ -179,7 +179,11 @@ impl<V: Named> NameMap<V> {
 
     /// Calls `report` with the values of each name whose version differs, in no particular order. Costs what
     /// differs: shared parts are skipped by pointer.
-    pub fn diff<'a>(old: &'a Self, new: &'a Self, report: &mut dyn FnMut(Option<&'a Arc<V>>, Option<&'a Arc<V>>)) {
+    pub fn diff<'a>(
+        old: &'a Self,
+        new: &'a Self,
+        report: &mut dyn FnMut(Option<&'a Arc<V>>, Option<&'a Arc<V>>),
+    ) {
         Node::diff(&old.root, &new.root, report);
     }
 
@@ -311,7 +315,11 @@ impl<V: Named> Node<V> {
         }
     }
 
-    fn diff<'a>(old: &'a Self, new: &'a Self, report: &mut dyn FnMut(Option<&'a Arc<V>>, Option<&'a Arc<V>>)) {
+    fn diff<'a>(
+        old: &'a Self,
+        new: &'a Self,
+        report: &mut dyn FnMut(Option<&'a Arc<V>>, Option<&'a Arc<V>>),
+    ) {
         if old.ptr_eq(new) {
             return;
         }

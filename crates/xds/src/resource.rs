@@ -147,7 +147,11 @@ pub struct Resource {
 
 impl Resource {
     /// Names and hashes an encoded message.
-    pub fn new(name: impl Into<Arc<str>>, body: impl Into<Bytes>, origins: impl Into<Arc<[ObjectKey]>>) -> Self {
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        body: impl Into<Bytes>,
+        origins: impl Into<Arc<[ObjectKey]>>,
+    ) -> Self {
         let body = body.into();
         Self { name: name.into(), version: Version::of(&body), body, origins: origins.into() }
     }

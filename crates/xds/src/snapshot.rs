@@ -96,8 +96,11 @@ impl<V: Named> Layers<V> {
             .into_iter()
             .filter_map(|name| {
                 let (before, after) = (old.get(&name), new.get(&name));
-                (before.map(|value| value.version()) != after.map(|value| value.version()))
-                    .then(|| Change { old: before.cloned(), new: after.cloned(), name: Arc::clone(&name) })
+                (before.map(|value| value.version()) != after.map(|value| value.version())).then(|| Change {
+                    old: before.cloned(),
+                    new: after.cloned(),
+                    name: Arc::clone(&name),
+                })
             })
             .collect()
     }

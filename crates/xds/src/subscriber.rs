@@ -55,7 +55,7 @@ pub struct Subscriber {
     /// Whether listeners and routes wait for the client to ask for clusters. An Envoy that returns holds that back
     /// while a cluster of its is not ready, but asks for listeners.
     awaits_clusters: bool,
-    /// Whether the push under way goes on without the answers it waits for.
+    /// Whether pushes go on without the answers they wait for, until one comes or new clusters have to.
     released: bool,
     acknowledged: u64,
     news: Vec<Arc<Rejection>>,
@@ -116,7 +116,12 @@ impl Subscriber {
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) -> Vec<Response> {
         let endpoints = &mut self.tracks[ResourceType::Endpoint];
         for change in Layers::diff(&self.latest.endpoints, &snapshot.endpoints) {
+            let repeated = endpoints.due.get(&change.name).copied();
             endpoints.changed(&change.name, change.old.as_ref(), change.new.as_ref());
+            if let Some(held) = repeated {
+                // Its cluster may be on its way and wait for it, be it on the way out.
+                endpoints.due.insert(change.name, held);
+            }
         }
         let secrets = &mut self.tracks[ResourceType::Secret];
         for change in Layers::diff(&self.latest.secrets, &snapshot.secrets) {
@@ -170,7 +175,9 @@ impl Subscriber {
         for (kind, track) in self.tracks.iter().filter(|(kind, _)| kind.wildcard()) {
             let mut names = track.unconfirmed.clone();
             // A response that was not answered may be refused after the stream is gone.
-            names.extend(track.flight.iter().flat_map(|flight| &flight.resources).map(|r| Arc::clone(&r.name)));
+            names.extend(
+                track.flight.iter().flat_map(|flight| &flight.resources).map(|r| Arc::clone(&r.name)),
+            );
             if !names.is_empty() {
                 all.insert(kind, names);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::pod::{PodSpec, Role};
 use super::process::Process;
 use super::sandbox::{Place, Sandbox};
 use super::wait::until;
@@ -68,8 +69,10 @@ impl ControlPlane {
             "serve".to_owned(),
             "--config".into(),
             text(&self.config),
-            "--state".into(),
+            "--state-dir".into(),
             text(&self.state),
+            "--xds-listen".into(),
+            "0.0.0.0:15012".into(),
         ];
         if let Some(ttl) = self.options.leaf_ttl {
             args.extend(["--leaf-ttl".into(), format!("{}s", ttl.as_secs())]);
@@ -108,47 +111,30 @@ impl ControlPlane {
 
     /// Redirects a pod's traffic to its Envoy.
     pub(super) fn capture(&self, sandbox: &Sandbox, pod: &str) -> Result<()> {
-        let args = [
-            "capture",
-            "-p",
-            "15001",
-            "-z",
-            "15006",
-            "-u",
-            "1337",
-            "-m",
-            "REDIRECT",
-            "-i",
-            "*",
-            "-b",
-            "*",
-            "-d",
-            "15020,15021,15090",
-        ];
-        sandbox.run(Place::Pod(pod), &self.binary, &args).map(|_| ())
+        sandbox.run(Place::Pod(pod), &self.binary, &["capture"]).map(|_| ())
     }
 
     /// Writes what a pod's Envoy starts with; gives the bootstrap's path.
-    pub(super) fn prepare(&self, sandbox: &Sandbox, pod: &str, admin: &Path) -> Result<PathBuf> {
-        let dir = sandbox.pod_dir(pod);
-        let state = self.state.to_string_lossy();
-        let token = self.command(sandbox, &["token", "--state", &state, "--workload", pod])?;
-        fs::write(dir.join("token"), token.trim())?;
-        fs::write(dir.join("root-cert.pem"), self.root()?)?;
-        let bootstrap = self.command(
-            sandbox,
-            &[
-                "bootstrap",
-                "--workload",
-                pod,
-                "--dir",
-                &dir.to_string_lossy(),
-                "--admin",
-                &admin.to_string_lossy(),
-            ],
-        )?;
-        let path = dir.join("bootstrap.json");
-        fs::write(&path, bootstrap)?;
-        Ok(path)
+    pub(super) fn prepare(&self, sandbox: &Sandbox, pod: &PodSpec, admin: &Path) -> Result<PathBuf> {
+        let key = pod.key();
+        let folder = sandbox.pod_dir(&key).join("proxy");
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let (config, state, admin, write) =
+            (text(&self.config), text(&self.state), text(admin), text(&folder));
+        let discovery = format!("{}:15012", HOSTS[0]);
+        let role = if pod.role == Role::Gateway { "gateway" } else { "sidecar" };
+        let args = [
+            ["--workload", &key],
+            ["--role", role],
+            ["--config", &config],
+            ["--state-dir", &state],
+            ["--discovery-address", &discovery],
+            ["--admin-pipe", &admin],
+            ["--write", &write],
+            ["--owner", "1337:1337"],
+        ];
+        let args: Vec<&str> = ["bootstrap"].into_iter().chain(args.into_iter().flatten()).collect();
+        self.command(sandbox, &args)?;
+        Ok(folder.join("envoy.json"))
     }
 }

@@ -76,7 +76,7 @@ impl Mesh {
                 control_plane.capture(&self.sandbox, &key)?;
             }
             let admin = Envoy::admin_path(&self.sandbox, &key);
-            let bootstrap = control_plane.prepare(&self.sandbox, &key, &admin)?;
+            let bootstrap = control_plane.prepare(&self.sandbox, spec, &admin)?;
             self.envoys.insert(key.clone(), Envoy::start(&self.sandbox, &key, self.version, &bootstrap)?);
         }
         self.envoys.values_mut().try_for_each(|envoy| envoy.wait_ready(Duration::from_secs(30)))

@@ -11,17 +11,14 @@ use crate::{Gateway, Meta, Server};
 /// What is lost with a server.
 const LOST: &str = "the server is left out; the other servers are served";
 
-/// None if the selector cannot be understood: no workload carries such labels.
-pub(super) fn check(
-    raw: &api::Gateway,
-    meta: Meta,
-    scope: &Scope<'_>,
-    out: &mut Diagnostics,
-) -> Option<Gateway> {
+/// A selector that no workload can carry selects nothing; a gateway without usable servers serves nothing.
+pub(super) fn check(raw: &api::Gateway, meta: Meta, scope: &Scope<'_>, out: &mut Diagnostics) -> Gateway {
     let at = FieldPath::spec();
     let api::Gateway { servers: written, selector } = raw;
-    let selector =
-        labels::selector(selector, &at.field("selector"), "the gateway applies to no workload", out);
+    let effect = "the gateway applies to no workload";
+    let picked = labels::selector(selector, &at.field("selector"), effect, out);
+    // As written it selects nothing, because no workload carries such labels.
+    let written_pairs = || selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     if written.is_empty() {
         out.report(catalogue::REQUIRED, &at.field("servers")).effect("the gateway serves nothing");
     }
@@ -38,12 +35,7 @@ pub(super) fn check(
         }
         servers.push(server);
     }
-    Some(Gateway { meta, selector: selector.unwrap_or_else(|| unpickable(raw)), servers })
-}
-
-/// The selector as written: no workload carries it.
-fn unpickable(raw: &api::Gateway) -> Selector {
-    Selector::new(raw.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect())
+    Gateway { meta, selector: picked.unwrap_or_else(|| Selector::new(written_pairs())), servers }
 }
 
 fn server(
@@ -66,23 +58,23 @@ fn server(
             out.report(catalogue::UNSUPPORTED_FIELD, &at.field("bind")).value(text).effect(LOST);
             return None;
         }
-        Some(text) => match text.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
+        Some(text) => {
+            if let Ok(address) = text.parse() {
+                Some(address)
+            } else {
                 out.report(catalogue::INVALID_VALUE, &at.field("bind"))
                     .value(text)
                     .detail("it is no IP address")
                     .effect(LOST);
                 return None;
             }
-        },
-    };
-    let number = match number {
-        Some(number) => fields::port(*number, &port_at, "number", LOST, out),
-        None => {
-            out.report(catalogue::REQUIRED, &port_at.field("number")).effect(LOST);
-            None
         }
+    };
+    let number = if let Some(number) = number {
+        fields::port(*number, &port_at, "number", LOST, out)
+    } else {
+        out.report(catalogue::REQUIRED, &port_at.field("number")).effect(LOST);
+        None
     };
     let port_name = fields::required(port_name.as_ref(), &port_at, "name", LOST, out);
     let protocol = fields::required(protocol.as_ref(), &port_at, "protocol", LOST, out).and_then(|text| {

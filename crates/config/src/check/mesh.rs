@@ -163,7 +163,7 @@ fn trust_domain(text: &str, at: &FieldPath, out: &mut Diagnostics) -> Option<Nam
 
 fn connect_timeout_of(written: Option<&String>, at: &FieldPath, out: &mut Diagnostics) -> Option<Duration> {
     let value = duration::positive(written, at, "connectTimeout", DEFAULT, out)?;
-    if value > Duration::from_secs(3600) {
+    if value > Duration::from_hours(1) {
         out.report(catalogue::OUT_OF_RANGE, &at.field("connectTimeout"))
             .value(written.map_or("", String::as_str))
             .detail("it must be from 1ms to 1h")

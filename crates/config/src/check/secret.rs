@@ -17,8 +17,10 @@ pub(super) fn check(raw: &core::Secret, meta: Meta, out: &mut Diagnostics) -> Op
         (Some((chain_at, chain)), Some((key_at, key))) => {
             let good_chain = is_certificate(chain, &chain_at, out);
             let good_key = is_key(key, &key_at, out);
-            (good_chain && good_key)
-                .then(|| Certificate { chain: Arc::from(chain), key: PrivateBytes::new(Arc::<[u8]>::from(key)) })
+            (good_chain && good_key).then(|| Certificate {
+                chain: Arc::from(chain),
+                key: PrivateBytes::new(Arc::<[u8]>::from(key)),
+            })
         }
         (Some((at, _)), None) => {
             out.report(catalogue::INVALID_CERTIFICATE, &at)

@@ -26,14 +26,15 @@ pub(super) fn check(
         return None;
     };
     let resolution = match spec.type_.as_deref() {
-        Some("ExternalName") => match spec.external_name.as_deref().filter(|name| !name.is_empty()) {
-            Some(name) => Resolution::Alias(Hostname::parse(name)),
-            None => {
+        Some("ExternalName") => {
+            if let Some(name) = spec.external_name.as_deref().filter(|name| !name.is_empty()) {
+                Resolution::Alias(Hostname::parse(name))
+            } else {
                 out.report(catalogue::REQUIRED, &at.field("externalName"))
                     .effect("the service is not defined");
                 return None;
             }
-        },
+        }
         _ if spec.cluster_ip.as_deref() == Some("None") => Resolution::Headless,
         _ => Resolution::Endpoints,
     };

@@ -56,12 +56,12 @@ pub(super) fn layered(
             &at,
             out,
         );
-        if ports.contains_key(&number) {
+        if let std::collections::btree_map::Entry::Vacant(e) = ports.entry(number) {
+            e.insert(policy);
+        } else {
             out.report(catalogue::DUPLICATE_ENTRY, &port_at.field("number"))
                 .value(number)
                 .effect("the first settings of the port count");
-        } else {
-            ports.insert(number, policy);
         }
     }
     LayeredPolicy { all, ports }

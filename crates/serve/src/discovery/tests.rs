@@ -1,1 +1,8 @@
+//! Real sockets, real TLS, a fake compiler.
 
+mod admission;
+mod bounds;
+mod delivery;
+mod mesh;
+mod secrecy;
+mod secrets;

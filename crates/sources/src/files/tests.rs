@@ -16,7 +16,9 @@ fn manifests_are_found_and_nothing_else() {
     let root = folder.path();
     fs::create_dir_all(root.join("a/b")).unwrap();
     fs::create_dir(root.join(".git")).unwrap();
-    for file in ["a/b/c.yaml", "x.yml", "y.JSON", "README.md", ".hidden.yaml", ".git/config.yaml", "no-extension"] {
+    for file in
+        ["a/b/c.yaml", "x.yml", "y.JSON", "README.md", ".hidden.yaml", ".git/config.yaml", "no-extension"]
+    {
         fs::write(root.join(file), "").unwrap();
     }
     assert_eq!(names(root), ["a/b/c.yaml", "x.yml", "y.JSON"]);

@@ -27,11 +27,8 @@ impl Folder {
         }
         let namespaces: BTreeSet<&Namespace> = origins.keys().map(|key| &key.namespace).collect();
         let real = self.real_pods(wanted, &before);
-        let near: Vec<&Pod> = real
-            .iter()
-            .filter(|pod| namespaces.contains(pod.meta.namespace()))
-            .map(|pod| &**pod)
-            .collect();
+        let near: Vec<&Pod> =
+            real.iter().filter(|pod| namespaces.contains(pod.meta.namespace())).map(|pod| &**pod).collect();
         let workloads: Vec<_> = self.workloads().map(|(template, _)| template).collect();
         let mut made = BTreeSet::new();
         for pod in pilothouse_config::stand_ins(&workloads, &near) {

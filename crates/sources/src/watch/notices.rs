@@ -125,7 +125,6 @@ fn weight(root: &Path, path: &Path, kind: EventKind) -> Weight {
         }
     }
     match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Weight::Path,
         EventKind::Create(CreateKind::Folder) => Weight::Round,
         // A new file is empty until it is closed; a new link is complete.
         EventKind::Create(_) => match std::fs::symlink_metadata(path) {
@@ -136,9 +135,10 @@ fn weight(root: &Path, path: &Path, kind: EventKind) -> Weight {
         EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) if below.as_os_str().is_empty() => {
             Weight::Round
         }
-        EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => Weight::Path,
-        // A file may have become readable.
-        EventKind::Modify(ModifyKind::Metadata(_)) => Weight::Path,
+        // Metadata: a file may have become readable.
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Name(_) | ModifyKind::Metadata(_))
+        | EventKind::Remove(_) => Weight::Path,
         _ => Weight::Nothing,
     }
 }

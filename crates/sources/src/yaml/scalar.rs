@@ -19,13 +19,13 @@ pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resu
     };
     let value = plain(text);
     match (core, value) {
-        ("str" | "binary" | "timestamp", _) => Ok(text_value()),
         ("null", value @ Value::Null) | ("bool", value @ Value::Bool(_)) => Ok(value),
         ("int", value @ Value::Number(_)) if !value.is_f64() => Ok(value),
         ("float", Value::Number(number)) => {
             Ok(number.as_f64().and_then(Number::from_f64).map_or(Value::Number(number), Value::Number))
         }
         ("null" | "bool" | "int" | "float", _) => Err(format!("{text:?} is no !!{core}")),
+        // `!!str`, `!!timestamp` and what nobody knows.
         _ => Ok(text_value()),
     }
 }

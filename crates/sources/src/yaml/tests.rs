@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use pilothouse_diag::{FieldPath, Origin};
 use proptest::prelude::*;
 use serde_json::json;
@@ -28,7 +30,8 @@ fn place(read: &Read, path: &str) -> String {
 
 #[test]
 fn every_value_knows_its_place() {
-    let read = read("\
+    let read = read(
+        "\
 # a comment
 apiVersion: v1
 spec:
@@ -42,7 +45,8 @@ spec:
   - note: |
       many
       lines
-");
+",
+    );
     for (path, expected) in [
         ("", "2:1"),
         ("apiVersion", "2:13"),
@@ -78,7 +82,9 @@ spec:
 
 #[test]
 fn json_is_read_too() {
-    let read = read("{\n\t\"a\": [1, 2.5, true, null, \"x\\u00e9\\ud83d\\ude00\\/\"],\n\t\"b\": {\"c\": \"d\"}\n}\n");
+    let read = read(
+        "{\n\t\"a\": [1, 2.5, true, null, \"x\\u00e9\\ud83d\\ude00\\/\"],\n\t\"b\": {\"c\": \"d\"}\n}\n",
+    );
     assert_eq!(read.value, json!({ "a": [1, 2.5, true, null, "xé😀/"], "b": { "c": "d" } }));
     assert_eq!(place(&read, "b.c"), "3:13");
 }
@@ -101,7 +107,8 @@ fn documents_are_told_apart_and_empty_ones_skipped() {
 
 #[test]
 fn aliases_and_merge_keys() {
-    let read = read("\
+    let read = read(
+        "\
 base: &base { timeout: 5s, retries: 3 }
 other: &other { retries: 7, host: a }
 one:
@@ -112,7 +119,8 @@ two:
 list: &list [ 1, 2 ]
 same: *list
 &k key: x
-");
+",
+    );
     assert_eq!(read.value["one"], json!({ "timeout": "9s", "retries": 3 }));
     assert_eq!(read.value["two"], json!({ "timeout": "5s", "retries": 3, "host": "a" }));
     assert_eq!(read.value["same"], json!([1, 2]));
@@ -133,7 +141,10 @@ fn a_repeated_key_counts_last_and_is_named() {
 
 #[test]
 fn keys_are_text() {
-    assert_eq!(read("{ 80: a, true: b, yes: c, \"no\": d, 1.5: e }").value, json!({ "80": "a", "true": "c", "no": "d", "1.5": "e" }));
+    assert_eq!(
+        read("{ 80: a, true: b, yes: c, \"no\": d, 1.5: e }").value,
+        json!({ "80": "a", "true": "c", "no": "d", "1.5": "e" })
+    );
     assert_eq!(error("? [ a ]\n: b\n"), "1:3: a key must be a text");
     assert_eq!(error("~: b\n"), "1:1: a key must be a text");
 }
@@ -159,14 +170,14 @@ fn bombs_are_refused() {
     let mut laughs = String::from("a0: &a0 [ x, x, x, x, x, x, x, x, x, x ]\n");
     for n in 1..12 {
         let before = format!("*a{}, ", n - 1).repeat(10);
-        laughs.push_str(&format!("a{n}: &a{n} [ {} ]\n", before.trim_end_matches(", ")));
+        writeln!(laughs, "a{n}: &a{n} [ {} ]", before.trim_end_matches(", ")).unwrap();
     }
     assert!(error(&laughs).contains("aliases repeat"));
 
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a, ".repeat(50_000));
     assert!(error(&long).contains("aliases repeat"));
 
-    let many: String = (0..2000).map(|n| format!("k{n}: 1, ")).collect();
+    let many = (0..2000).map(|n| format!("k{n}: 1")).collect::<Vec<_>>().join(", ");
     let merges = format!("a: &a {{ {many} }}\nb:\n{}", "  - { <<: *a }\n".repeat(100));
     assert!(error(&merges).contains("merge keys copy"));
 

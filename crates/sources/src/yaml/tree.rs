@@ -131,8 +131,12 @@ impl Builder {
             }
             Event::SequenceStart(_, anchor, _) => self.start(at, anchor, Inside::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
-                let inside =
-                    Inside::Map { map: Map::default(), index: BTreeMap::new(), key: None, merges: Vec::new() };
+                let inside = Inside::Map {
+                    map: Map::default(),
+                    index: BTreeMap::new(),
+                    key: None,
+                    merges: Vec::new(),
+                };
                 self.start(at, anchor, inside)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -229,7 +233,9 @@ impl Builder {
                 }
                 Some((None, at)) => match &*node.content {
                     Content::Map(_) => merges.push(node),
-                    Content::List(items) if items.iter().all(|item| matches!(&*item.content, Content::Map(_))) => {
+                    Content::List(items)
+                        if items.iter().all(|item| matches!(&*item.content, Content::Map(_))) =>
+                    {
                         merges.extend(items.iter().cloned());
                     }
                     _ => return Err(YamlError::new(at, "a merge key (<<) takes a map or a list of maps")),

@@ -11,8 +11,6 @@ use crate::{address, assignment, weight};
 
 /// How often names are resolved when their records say nothing about it.
 const DNS_REFRESH: Duration = Duration::from_mins(1);
-/// Spreads resolutions of many proxies.
-const DNS_JITTER: Duration = Duration::from_millis(100);
 /// Sockets of the resolver are renewed after so many queries, which lets it move to other servers of the DNS.
 const DNS_QUERIES_PER_SOCKET: u32 = 100;
 /// Never: with Envoy's default of 5 s an address that is idle for a moment is thrown away with its statistics.
@@ -80,7 +78,6 @@ fn dns(
 ) {
     set(cluster, kind);
     cluster.dns_refresh_rate = Some(envoy::duration(DNS_REFRESH));
-    cluster.dns_jitter = Some(envoy::duration(DNS_JITTER));
     cluster.respect_dns_ttl = true;
     // IPv6 where a name has no IPv4 address.
     cluster.dns_lookup_family = envoy::cluster::cluster::DnsLookupFamily::V4Preferred.into();

@@ -84,7 +84,7 @@ fn origination(
             tls_certificates,
             tls_certificate_sds_secret_configs,
             alpn_protocols,
-            validation_context_type: validation(subject_alt_names, roots),
+            validation_context_type: validation(&accepted_names(sni, subject_alt_names), roots),
             ..Default::default()
         }),
         sni: sni.map(Name::to_string).unwrap_or_default(),
@@ -93,6 +93,12 @@ fn origination(
         auto_host_sni: sni.is_none(),
         ..Default::default()
     })
+}
+
+/// The names a server may have: those that are written, else the one it is asked for by. Without either the request
+/// says it (`http_options.rs`).
+fn accepted_names(sni: Option<&Name>, written: &[Name]) -> Vec<Name> {
+    if written.is_empty() { sni.cloned().into_iter().collect() } else { written.to_vec() }
 }
 
 /// Which certificates of the server are accepted.

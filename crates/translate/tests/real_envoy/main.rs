@@ -6,3 +6,4 @@ mod accepted;
 mod cast;
 mod marker;
 mod process;
+mod secured;

@@ -44,17 +44,24 @@ pub(crate) fn validate(bootstrap: &envoy::bootstrap::Bootstrap) {
 
 /// What one version says against a configuration.
 pub(crate) fn judged_by(version: &str, bootstrap: &envoy::bootstrap::Bootstrap) -> Result<(), String> {
+    judged(version, "bootstrap.pb", &envoy::encode(bootstrap))
+}
+
+/// The same of a configuration in JSON.
+pub(crate) fn judged_by_json(version: &str, bootstrap: &str) -> Result<(), String> {
+    judged(version, "bootstrap.json", bootstrap.as_bytes())
+}
+
+/// Envoy knows the form of a file by the end of its name.
+fn judged(version: &str, file: &str, content: &[u8]) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bootstrap.pb");
-    std::fs::write(&file, envoy::encode(bootstrap)).unwrap();
+    let file = folder.path().join(file);
+    std::fs::write(&file, content).unwrap();
     let output = Command::new(binary(version))
         .args(["--mode", "validate", "--log-level", "warn", "--config-path"])
         .arg(&file)
         .output()
         .unwrap();
-    if std::env::var_os("DBG").is_some() {
-        std::fs::write(format!("/tmp/tr/dbg-{version}-{}", std::thread::current().name().unwrap()), &output.stderr).unwrap();
-    }
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 

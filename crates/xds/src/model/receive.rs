@@ -21,7 +21,10 @@ impl<B: Bodies> Client<B> {
         if error.is_none() && self.protocol == Protocol::Delta {
             let held = self.held(kind);
             for resource in &response.resources {
-                if kind.wildcard() || kind == ResourceType::VirtualHost || held.names.contains(&*resource.name) {
+                if kind.wildcard()
+                    || kind == ResourceType::VirtualHost
+                    || held.names.contains(&*resource.name)
+                {
                     held.claims.insert(resource.name.to_string(), resource.version.to_string());
                 }
             }
@@ -65,7 +68,8 @@ impl<B: Bodies> Client<B> {
         match self.protocol {
             Protocol::Delta => response.removed.iter().map(ToString::to_string).collect(),
             Protocol::Sotw => {
-                let named: BTreeSet<&str> = response.resources.iter().map(|resource| &*resource.name).collect();
+                let named: BTreeSet<&str> =
+                    response.resources.iter().map(|resource| &*resource.name).collect();
                 let bodies = &self.held(response.kind).bodies;
                 bodies.keys().filter(|name| !named.contains(name.as_str())).cloned().collect()
             }
@@ -144,6 +148,8 @@ impl<B: Bodies> Client<B> {
             }
             let facts = self.facts(kind, name, &resource.body);
             if let Some(words) = facts.refused {
+                // A cluster does not wait for a better assignment than the one it refused.
+                self.warming.retain(|cluster| kind != ResourceType::Endpoint || cluster != name);
                 return Some(words);
             }
             self.held(kind).bodies.insert(name.to_owned(), resource.body.clone());
@@ -182,9 +188,9 @@ impl<B: Bodies> Client<B> {
             if !self.hosts.contains_key(table) {
                 continue;
             }
-            let wrong = changes.iter().find_map(|(name, body)| {
-                self.facts(ResourceType::VirtualHost, name, (*body)?).refused
-            });
+            let wrong = changes
+                .iter()
+                .find_map(|(name, body)| self.facts(ResourceType::VirtualHost, name, (*body)?).refused);
             if wrong.is_some() {
                 error = wrong;
                 continue;

@@ -1,10 +1,7 @@
 use super::*;
 
 fn map(entries: &[(&str, &str)]) -> NameMap<Resource> {
-    entries
-        .iter()
-        .map(|(name, body)| Arc::new(Resource::new(*name, body.as_bytes().to_vec(), [])))
-        .collect()
+    entries.iter().map(|(name, body)| Arc::new(Resource::new(*name, body.as_bytes().to_vec(), []))).collect()
 }
 
 fn changed(old: &Layers<Resource>, new: &Layers<Resource>) -> Vec<(String, bool, bool)> {

@@ -41,7 +41,10 @@ mod tests {
             .map(|name| Arc::new(Resource::new(name, Vec::new(), [])))
             .into();
         for (text, expected) in [
-            ("Error adding/updating cluster(s) bad: Unknown type, outbound|80||c.ns: no", vec!["bad", "outbound|80||c.ns"]),
+            (
+                "Error adding/updating cluster(s) bad: Unknown type, outbound|80||c.ns: no",
+                vec!["bad", "outbound|80||c.ns"],
+            ),
             ("Error adding/updating listener(s) 0.0.0.0_80: address 'a'", vec!["0.0.0.0_80", "a"]),
             ("duplicate \"x:\".", vec!["x:"]),
             ("missing ): (", vec![]),

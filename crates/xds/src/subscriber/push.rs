@@ -11,7 +11,7 @@ use crate::subscriber::Subscriber;
 use crate::subscriber::track::Flight;
 
 /// The types whose changes wait for each other.
-const ORDERED: [ResourceType; 4] =
+pub(super) const ORDERED: [ResourceType; 4] =
     [ResourceType::Cluster, ResourceType::Listener, ResourceType::Route, ResourceType::VirtualHost];
 
 impl Subscriber {
@@ -101,7 +101,8 @@ impl Subscriber {
                 self.tables.changed(&change.name, table, delivery, &mut self.tracks[ResourceType::Route]);
             }
         }
-        self.released = false;
+        // Whatever the client left unanswered, it must have the new clusters before their routes.
+        self.released &= !self.tracks[ResourceType::Cluster].has_due();
     }
 
     /// Sends what is due of a type, if nothing of it is in flight.
@@ -120,7 +121,9 @@ impl Subscriber {
             };
             let resources: Vec<Arc<Resource>> = picked
                 .iter()
-                .filter_map(|(name, held)| self.content(kind, name).filter(|found| *held != Some(found.version)))
+                .filter_map(|(name, held)| {
+                    self.content(kind, name).filter(|found| *held != Some(found.version))
+                })
                 .collect();
             if resources.is_empty() && removed.is_empty() && !greet {
                 let blamed = self.tracks[kind].trial.skipped();
@@ -128,7 +131,9 @@ impl Subscriber {
                 continue;
             }
             match kind {
-                ResourceType::Cluster => self.repeat_assignments(resources.iter().map(|cluster| &cluster.name)),
+                ResourceType::Cluster => {
+                    self.repeat_assignments(resources.iter().map(|cluster| &cluster.name))
+                }
                 ResourceType::Endpoint => self.note_leaving(&resources),
                 _ => {}
             }
@@ -143,18 +148,18 @@ impl Subscriber {
         }
         let track = &mut self.tracks[kind];
         let mut due = std::mem::take(&mut track.due);
-        let mut needed = std::mem::take(&mut track.greet);
-        if kind == ResourceType::Listener {
-            needed |= !std::mem::take(&mut track.gone).is_empty();
-        }
+        let first = std::mem::take(&mut track.greet);
+        let less = kind == ResourceType::Listener && !std::mem::take(&mut track.gone).is_empty();
         due.retain(|name, held| self.content(kind, name).is_some_and(|found| *held != Some(found.version)));
-        if !needed && due.is_empty() {
+        if !first && !less && due.is_empty() {
             return;
         }
-        if kind == ResourceType::Cluster {
-            self.repeat_assignments(due.keys());
-        }
         let resources = self.world(kind);
+        if kind == ResourceType::Cluster {
+            // What the client held before its first response is not known; any cluster may be new to it.
+            let new = resources.iter().map(|cluster| &cluster.name);
+            self.repeat_assignments(new.filter(|name| first || due.contains_key(*name)));
+        }
         self.send(kind, resources, Vec::new(), out);
     }
 
@@ -199,7 +204,9 @@ impl Subscriber {
         for assignment in assignments {
             let name = &assignment.name;
             if self.latest.endpoints.get(name).is_none() && self.applied.endpoints.get(name).is_some() {
-                self.tracks[ResourceType::Endpoint].gone.insert(Arc::clone(name), Some(Arc::clone(assignment)));
+                self.tracks[ResourceType::Endpoint]
+                    .gone
+                    .insert(Arc::clone(name), Some(Arc::clone(assignment)));
             }
         }
     }
@@ -297,7 +304,8 @@ impl Subscriber {
         for ((_, track), outstanding) in self.tracks.iter_mut().zip(outstanding) {
             track.since = outstanding.then(|| track.since.unwrap_or(self.latest.revision));
         }
-        let through = Arc::ptr_eq(&self.applied, &self.latest) && outstanding == [false; ResourceType::ALL.len()];
+        let through =
+            Arc::ptr_eq(&self.applied, &self.latest) && outstanding == [false; ResourceType::ALL.len()];
         if through && self.tracks.iter().any(|(_, track)| track.subscribed) {
             self.acknowledged = self.latest.revision;
         }

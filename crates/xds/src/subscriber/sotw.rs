@@ -43,8 +43,6 @@ impl Subscriber {
         }
         if kind.wildcard() {
             self.world_names(kind, names, first);
-        } else if names.is_empty() {
-            self.start_over(kind);
         } else {
             let repeated = !in_flight && error.is_none();
             self.named(kind, names, repeated);
@@ -52,7 +50,7 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Forgets a type: the client begins anew, or asks for nothing any more.
+    /// Forgets a type: the client begins anew.
     fn start_over(&mut self, kind: ResourceType) {
         let track = &mut self.tracks[kind];
         let names = std::mem::take(&mut track.names);
@@ -82,7 +80,8 @@ impl Subscriber {
         let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         let track = &mut self.tracks[kind];
         track.subscribed = true;
-        let dropped: Vec<Arc<str>> = track.names.iter().filter(|name| !wanted.contains(&***name)).cloned().collect();
+        let dropped: Vec<Arc<str>> =
+            track.names.iter().filter(|name| !wanted.contains(&***name)).cloned().collect();
         let added: Vec<&str> = wanted.iter().filter(|name| !track.names.contains(**name)).copied().collect();
         let same = added.is_empty() && dropped.is_empty();
         for name in dropped {

@@ -241,7 +241,9 @@ impl Tables {
     /// The client subscribes the hosts of all tables and reports what it holds of them.
     pub(super) fn subscribe_hosts(&mut self, mut reported: BTreeMap<Arc<str>, Option<Version>>) {
         for table in self.subscribed.values_mut() {
-            let Some(parts) = table.held.as_ref().filter(|_| table.split && !table.all_due).map(|held| held.parts()) else {
+            let Some(parts) =
+                table.held.as_ref().filter(|_| table.split && !table.all_due).map(|held| held.parts())
+            else {
                 continue;
             };
             table.due.clear();
@@ -272,7 +274,11 @@ impl Tables {
 
     /// Takes what to say about the hosts of the next table that is not in `waiting`: tables whose header is on its
     /// way go first. Only one table's hosts go into a response, to keep rejections apart.
-    pub(super) fn next_work(&mut self, hosts: &mut Track, waiting: impl Fn(&str) -> bool) -> Option<HostWork> {
+    pub(super) fn next_work(
+        &mut self,
+        hosts: &mut Track,
+        waiting: impl Fn(&str) -> bool,
+    ) -> Option<HostWork> {
         if let Some(group) = hosts.trial.next() {
             let found: Vec<_> = group.iter().filter_map(|host| self.host(host).cloned()).collect();
             let Some(first) = found.first() else {
@@ -289,7 +295,8 @@ impl Tables {
         if let Some((_, gone)) = self.orphans.pop_first() {
             return Some(HostWork { resources: Vec::new(), removed: gone.into_iter().collect() });
         }
-        let (_, table) = self.subscribed.iter_mut().find(|(name, table)| table.has_work() && !waiting(name))?;
+        let (_, table) =
+            self.subscribed.iter_mut().find(|(name, table)| table.has_work() && !waiting(name))?;
         let mut removed = Vec::new();
         let mut resources: Vec<Arc<Resource>> = Vec::new();
         if table.announced {
@@ -299,7 +306,9 @@ impl Tables {
                 let parts = held.parts();
                 resources = picked
                     .into_iter()
-                    .filter_map(|(host, known)| parts.get(&host).filter(|part| known != Some(part.version)).cloned())
+                    .filter_map(|(host, known)| {
+                        parts.get(&host).filter(|part| known != Some(part.version)).cloned()
+                    })
                     .collect();
                 if greet && parts.is_empty() {
                     removed.push(format!("{}/-", held.name()).into());
@@ -336,7 +345,9 @@ impl Tables {
 fn held_hosts(table: Table) -> BTreeSet<Arc<str>> {
     let mut hosts = table.gone;
     if table.split && (table.announced || !table.all_due) {
-        hosts.extend(table.held.iter().flat_map(|held| held.parts().iter()).map(|part| Arc::clone(&part.name)));
+        hosts.extend(
+            table.held.iter().flat_map(|held| held.parts().iter()).map(|part| Arc::clone(&part.name)),
+        );
     }
     hosts
 }

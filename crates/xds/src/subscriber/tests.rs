@@ -5,3 +5,4 @@ mod delta;
 mod hosts;
 mod mesh;
 mod sotw;
+mod stream;

@@ -75,7 +75,12 @@ impl Track {
 
     /// Notes that a name the client hears of changed from `old` (as far as the client is concerned) to something
     /// else.
-    pub(super) fn changed(&mut self, name: &Arc<str>, old: Option<&Arc<Resource>>, new: Option<&Arc<Resource>>) {
+    pub(super) fn changed(
+        &mut self,
+        name: &Arc<str>,
+        old: Option<&Arc<Resource>>,
+        new: Option<&Arc<Resource>>,
+    ) {
         if !self.interested(name) {
             return;
         }
@@ -86,8 +91,9 @@ impl Track {
             };
             self.due.entry(Arc::clone(name)).or_insert(held);
         } else {
-            self.due.remove(name);
-            self.gone.insert(Arc::clone(name), old.cloned());
+            // If a change of it was not sent yet, what the client holds is older than `old`.
+            let unsent = self.due.remove(name).is_some();
+            self.gone.insert(Arc::clone(name), old.filter(|_| !unsent).cloned());
         }
     }
 

@@ -100,8 +100,10 @@ impl Trial {
         if self.accepted && !self.last_round && self.refusals <= PATIENCE && !self.refused.is_empty() {
             self.last_round = true;
             let again = std::mem::take(&mut self.refused).into_iter();
-            self.groups =
-                again.flat_map(|refusal| refusal.resources).map(|resource| vec![Arc::clone(&resource.name)]).collect();
+            self.groups = again
+                .flat_map(|refusal| refusal.resources)
+                .map(|resource| vec![Arc::clone(&resource.name)])
+                .collect();
             return Vec::new();
         }
         std::mem::take(self).refused

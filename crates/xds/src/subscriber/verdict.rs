@@ -7,6 +7,7 @@ use pilothouse_base::ObjectKey;
 use crate::message::Protocol;
 use crate::resource::ResourceType;
 use crate::status::Rejection;
+use crate::subscriber::push::ORDERED;
 use crate::subscriber::track::Flight;
 use crate::subscriber::trial::Refusal;
 use crate::subscriber::{Subscriber, culprit};
@@ -18,6 +19,7 @@ impl Subscriber {
     /// The client answered the response in flight: accepted it, or refused it with some words.
     pub(super) fn answered(&mut self, kind: ResourceType, error: Option<&str>) {
         self.tracks[kind].answered = true;
+        self.released &= !ORDERED.contains(&kind);
         match error {
             None => self.accepted(kind),
             Some(words) => self.refused(kind, words),
@@ -64,7 +66,11 @@ impl Subscriber {
                     vec![Refusal { resources, message, revision }]
                 } else {
                     let culprits = resources.into_iter().filter(|resource| named.contains(&resource.name));
-                    let alone = |culprit| Refusal { resources: vec![culprit], message: Arc::clone(&message), revision };
+                    let alone = |culprit| Refusal {
+                        resources: vec![culprit],
+                        message: Arc::clone(&message),
+                        revision,
+                    };
                     culprits.map(alone).collect()
                 }
             }

@@ -15,6 +15,7 @@ pub(super) const BROKEN: &str = "requests that match the rule are answered with 
 const LARGEST_BODY: usize = 1024 * 1024;
 
 /// The actions as written.
+#[derive(Clone, Copy)]
 pub(super) struct Written<'r> {
     pub(super) route: &'r [api::HttpDestination],
     pub(super) redirect: Option<&'r api::Redirect>,

@@ -110,12 +110,11 @@ fn required(
     out: &mut Diagnostics,
 ) -> Option<Destination> {
     let at = at.field("destination");
-    match raw {
-        Some(raw) => destination(raw, &at, effect, scope, out),
-        None => {
-            out.report(catalogue::REQUIRED, &at).effect(effect);
-            None
-        }
+    if let Some(raw) = raw {
+        destination(raw, &at, effect, scope, out)
+    } else {
+        out.report(catalogue::REQUIRED, &at).effect(effect);
+        None
     }
 }
 

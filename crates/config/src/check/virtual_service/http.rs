@@ -116,13 +116,14 @@ fn rule(
     let headers = header::changes(headers.as_ref(), &at.field("headers"), out);
     let rewrite = match rewrite {
         None => Rewrite::default(),
-        Some(raw) => match self::rewrite(raw, &at.field("rewrite"), out) {
-            Ok(rewrite) => rewrite,
-            Err(Broken) => {
+        Some(raw) => {
+            if let Ok(rewrite) = self::rewrite(raw, &at.field("rewrite"), out) {
+                rewrite
+            } else {
                 action = HttpAction::Broken;
                 Rewrite::default()
             }
-        },
+        }
     };
     if rewrite.authority.is_some() && headers.authority.is_some() {
         out.report(catalogue::CONFLICTING_FIELDS, &at.field("rewrite").field("authority"))

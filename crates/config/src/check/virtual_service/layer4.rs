@@ -58,13 +58,12 @@ fn tls_match(
     }
     let mut names = Vec::with_capacity(sni_hosts.len());
     for (index, text) in sni_hosts.iter().enumerate() {
-        let flaw = match host::flaw_of_wildcard(text) {
-            Some(flaw) => Some(flaw),
-            None => {
-                let name = Hostname::parse(text);
-                let covered = hosts.iter().any(|host| host.covers(&name));
-                (!covered).then_some("spec.hosts does not cover it")
-            }
+        let flaw = if let Some(flaw) = host::flaw_of_wildcard(text) {
+            Some(flaw)
+        } else {
+            let name = Hostname::parse(text);
+            let covered = hosts.iter().any(|host| host.covers(&name));
+            (!covered).then_some("spec.hosts does not cover it")
         };
         match flaw {
             None => names.push(Hostname::parse(text)),

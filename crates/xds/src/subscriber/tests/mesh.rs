@@ -50,8 +50,9 @@ impl Mesh {
             let refused = if content > 0 && refused.contains(name) { ";refused" } else { "" };
             format!("{content}{refused}")
         };
-        let resource =
-            |name: &str, body: String| -> Arc<Resource> { Arc::new(Resource::new(name, body.into_bytes(), [])) };
+        let resource = |name: &str, body: String| -> Arc<Resource> {
+            Arc::new(Resource::new(name, body.into_bytes(), []))
+        };
         let known = |names: &[String]| -> String {
             let known: BTreeSet<&str> =
                 names.iter().map(String::as_str).filter(|name| clusters.contains_key(*name)).collect();
@@ -62,12 +63,16 @@ impl Mesh {
                 tables_of.iter().map(String::as_str).filter(|name| tables.contains_key(*name)).collect();
             let tables_of = tables_of.into_iter().collect::<Vec<_>>().join(",");
             let text = word(name, *content);
-            resource(name, format!("{text};tables={tables_of};clusters={};secrets=default,shared", known(clusters_of)))
+            resource(
+                name,
+                format!("{text};tables={tables_of};clusters={};secrets=default,shared", known(clusters_of)),
+            )
         };
         let table = |name: &String, (content, hosts): &(u8, BTreeMap<String, (u8, String)>)| {
             let parts = hosts.iter().map(|(host, (content, cluster))| {
                 let full = format!("{name}/{host}");
-                let text = format!("{};clusters={}", word(&full, *content), known(std::slice::from_ref(cluster)));
+                let text =
+                    format!("{};clusters={}", word(&full, *content), known(std::slice::from_ref(cluster)));
                 Composite::part(name, host, &field(3, text.as_bytes()), [])
             });
             let whole = [field(1, name.as_bytes()), field(3, word(name, *content).as_bytes())].concat();
@@ -75,7 +80,8 @@ impl Mesh {
             let headers = Headers { whole: whole.into(), split: split.into(), part_field: 2 };
             Arc::new(Composite::new(name.as_str(), headers, parts.collect(), []))
         };
-        let assigned = |(name, _): &(&String, &u8)| clusters.get(*name).is_some_and(|(_, assigned)| *assigned);
+        let assigned =
+            |(name, _): &(&String, &u8)| clusters.get(*name).is_some_and(|(_, assigned)| *assigned);
         Arc::new(Snapshot {
             revision,
             clusters: clusters
@@ -88,11 +94,16 @@ impl Mesh {
             endpoints: endpoints
                 .iter()
                 .filter(assigned)
-                .map(|(name, content)| resource(name, format!("endpoints {}", word(&format!("e:{name}"), *content))))
+                .map(|(name, content)| {
+                    resource(name, format!("endpoints {}", word(&format!("e:{name}"), *content)))
+                })
                 .collect(),
             listeners: listeners.iter().map(|(name, content)| listener(name, content)).collect(),
             routes: tables.iter().map(|(name, content)| table(name, content)).collect::<NameMap<_>>().into(),
-            secrets: secrets.iter().map(|(name, content)| resource(name, format!("secret {content}"))).collect(),
+            secrets: secrets
+                .iter()
+                .map(|(name, content)| resource(name, format!("secret {content}")))
+                .collect(),
         })
     }
 }
