@@ -3,6 +3,8 @@
 //! It is read from `data/config-fields.tsv` once and kept as a tree by kind, to tell a misspelled field from one that
 //! exists and to suggest the field that was meant.
 
+mod kubernetes;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -63,12 +65,40 @@ struct Node {
     reason: Option<Reason>,
 }
 
+impl Node {
+    fn insert(&mut self, path: impl IntoIterator<Item = &'static str>) {
+        let mut node = self;
+        for part in path {
+            node = node.children.entry(part).or_default();
+        }
+    }
+}
+
 static TREES: LazyLock<BTreeMap<&'static str, Node>> = LazyLock::new(|| {
     let mut trees: BTreeMap<&'static str, Node> = BTreeMap::new();
     for field in fields().filter(|field| field.kind != "annotation") {
-        let mut node = trees.entry(field.kind).or_default();
-        for part in parts(field.path) {
-            node = node.children.entry(part).or_default();
+        trees.entry(field.kind).or_default().insert(parts(field.path));
+    }
+    for (kind, paths) in kubernetes::KINDS {
+        let tree = trees.entry(kind).or_default();
+        for path in *paths {
+            tree.insert(parts(path));
+        }
+    }
+    for (kind, below) in kubernetes::TEMPLATES {
+        let tree = trees.entry(kind).or_default();
+        for path in kubernetes::POD {
+            tree.insert(parts(below).chain(parts(path)));
+        }
+    }
+    for (kind, tree) in &mut trees {
+        if *kind != "MeshConfig" {
+            for name in ["apiVersion", "kind", "spec"] {
+                tree.insert([name]);
+            }
+            for name in kubernetes::METADATA {
+                tree.insert(["metadata", name]);
+            }
         }
     }
     for list in LISTS.iter().filter(|list| list.kind != "annotation") {

@@ -96,7 +96,7 @@ pub fn decode(value: &Value) -> Result<Decoded, DecodeError> {
     }
     let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str);
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let mut reader = Reader { value, name, namespace, catalogue: "", steps: Vec::new() };
+    let mut reader = Reader { value, name, namespace, catalogue: kind, steps: Vec::new() };
 
     let object = match (group, version, kind) {
         ("networking.istio.io", _, "VirtualService") => {
@@ -192,13 +192,12 @@ struct Reader<'v> {
     value: &'v Value,
     name: &'v str,
     namespace: Option<&'v str>,
-    catalogue: &'static str,
+    catalogue: &'v str,
     steps: Vec<Vec<Step>>,
 }
 
 impl<'v> Reader<'v> {
     fn istio<S: Deserialize<'v> + Default>(&mut self, kind: Kind) -> Result<Box<Resource<S>>, DecodeError> {
-        self.catalogue = kind.as_str();
         self.read::<Resource<S>>(kind).map(Box::new)
     }
 
@@ -233,15 +232,12 @@ fn read<'v, T: Deserialize<'v>>(
 /// Why a path was not read; none if nobody needs to know.
 fn judge(kind: &str, steps: &[Step]) -> Option<Unread> {
     let reason = match catalogue::find(kind, steps) {
-        Finding::Unknown(mut instead) => {
-            if steps.len() == 1 && kind != "MeshConfig" {
-                instead = vec!["apiVersion", "kind", "metadata", "spec"];
-            }
-            UnreadReason::Unknown(instead)
-        }
+        Finding::Unknown(instead) => UnreadReason::Unknown(instead),
         Finding::Published(Some(Reason::Ineffective)) => UnreadReason::Ineffective,
         Finding::Published(Some(Reason::Elsewhere)) => return None,
-        Finding::Published(Some(Reason::Unsupported | Reason::Refused) | None) => UnreadReason::Unsupported,
+        Finding::Published(Some(Reason::Unsupported | Reason::Refused)) => UnreadReason::Unsupported,
+        // A name that is only there to be suggested, at a place where this kind does not have it.
+        Finding::Published(None) => UnreadReason::Unknown(Vec::new()),
     };
     Some(Unread { path: path::render(steps), reason })
 }

@@ -46,7 +46,7 @@ pub fn page() -> String {
         let _ = write!(out, "\n## {kind}\n\n{home}\n\n| Field | Type | Support |\n|---|---|---|\n");
         for field in of(kind) {
             let shape = field.shape.replace('|', "\\|");
-            let _ = writeln!(out, "| `{}` | {shape} | {} |", field.path, word(field.reason()));
+            let _ = writeln!(out, "| `{}` | `{shape}` | {} |", field.path, word(field.reason()));
         }
     }
     out

@@ -86,7 +86,7 @@ pub fn judge(value: &Value, settings: &CheckSettings) -> Judgement {
         match check(&decoded.object, settings, &mut out) {
             Some((key, object)) => Outcome::Object(key, object),
             // Mesh settings that cannot be understood as a whole leave the former ones in force.
-            None if key.kind == Kind::MeshConfig => Outcome::Undecodable(key),
+            None if key.kind == Kind::MeshConfig && out.has_errors() => Outcome::Undecodable(key),
             None => Outcome::Nothing(key),
         }
     };

@@ -219,7 +219,7 @@ impl Collection {
         let mut tables: Vec<TableKey> = Vec::new();
         match &answer {
             Answer::Clusters(keys) => {
-                wanted.extend(keys.iter().map(|key| (Query::Cluster(key.clone()), Slot::Cluster)));
+                wanted.extend(keys.iter().map(|entry| (Query::Cluster(entry.key.clone()), Slot::Cluster)));
             }
             Answer::Assignments(keys) => {
                 wanted.extend(keys.iter().map(|key| (Query::Assignment(key.clone()), Slot::Endpoint)));

@@ -25,4 +25,5 @@ pub use encode::defaults;
 pub use engine::{Commit, Engine, ProxyId, WorkloadFacts};
 pub use graph::Forget;
 pub use pilothouse_view::query::Role;
+pub use pilothouse_world::Change;
 pub use proxy::{NodeError, Proxy};

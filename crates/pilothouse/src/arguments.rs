@@ -8,7 +8,9 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{bootstrap, capture, completion, explain, proxy_status, token, validate, version};
+use crate::{
+    bootstrap, capture, completion, explain, generate, proxy_status, serve, token, validate, version,
+};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -34,7 +36,9 @@ pub(crate) struct Arguments {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(Box<serve::Arguments>),
     Validate(validate::Arguments),
+    Generate(generate::Arguments),
     Explain(explain::Arguments),
     Bootstrap(Box<bootstrap::Arguments>),
     Capture(Box<capture::Arguments>),

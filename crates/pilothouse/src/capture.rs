@@ -76,6 +76,7 @@ struct PortArguments {
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Inbound")]
+#[expect(clippy::struct_field_names, reason = "the names of the flags of istio-iptables")]
 struct InboundArguments {
     /// How connections are captured; REDIRECT is the one way
     #[arg(long, short = 'm', default_value = "REDIRECT", value_name = "MODE")]
@@ -261,18 +262,13 @@ fn run_program(program: &str, arguments: &[&str], input: &str) -> Result<String,
     let done = child.wait_with_output().map_err(failed)?;
     let remarks = String::from_utf8_lossy(&done.stderr);
     if !done.status.success() {
-        let remarks = remarks.trim();
-        let what = format!("{program} failed: {remarks}");
-        return Err(
-            if ["Permission denied", "you must be root", "Operation not permitted"]
-                .iter()
-                .any(|words| remarks.contains(words))
-            {
-                Failure::unavailable(format_args!("{what}; it needs root or CAP_NET_ADMIN and CAP_NET_RAW"))
-            } else {
-                Failure::unavailable(what)
-            },
-        );
+        let refused = ["Permission denied", "you must be root", "Operation not permitted"];
+        let hint = if refused.iter().any(|words| remarks.contains(words)) {
+            "; it needs root, or CAP_NET_ADMIN and CAP_NET_RAW"
+        } else {
+            ""
+        };
+        return Err(Failure::unavailable(format_args!("{program} failed: {}{hint}", remarks.trim())));
     }
     if let Some(Err(error)) = written {
         return Err(failed(error));

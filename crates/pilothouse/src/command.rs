@@ -8,7 +8,9 @@ use clap::error::ErrorKind;
 use crate::arguments::{self, Command};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::{bootstrap, capture, completion, explain, pages, proxy_status, token, validate, version};
+use crate::{
+    bootstrap, capture, completion, explain, generate, pages, proxy_status, serve, token, validate, version,
+};
 
 /// Runs the command that the arguments name.
 pub(crate) fn run(
@@ -21,6 +23,8 @@ pub(crate) fn run(
         Err(error) => return refuse(&error, output),
     };
     let done = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments, output),
+        Command::Generate(arguments) => generate::run(&arguments, output),
         Command::Validate(arguments) => validate::run(&arguments, output),
         Command::Explain(arguments) => explain::run(&arguments, output),
         Command::Bootstrap(arguments) => bootstrap::run(&arguments, output),

@@ -69,7 +69,7 @@ fn section(page: &mut String, command: &Command) {
 
 fn spelling(argument: &Arg) -> String {
     let values = argument.get_value_names().unwrap_or_default();
-    let value = values.iter().map(|name| format!(" {name}")).collect::<String>();
+    let value = values.iter().fold(String::new(), |all, name| all + " " + name);
     let value = if argument.get_action().takes_values() { value } else { String::new() };
     match (argument.get_short(), argument.get_long()) {
         (Some(short), Some(long)) => format!("`-{short}`, `--{long}{value}`"),

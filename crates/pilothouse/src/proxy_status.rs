@@ -78,7 +78,7 @@ async fn ask(admin: &str) -> Result<Bytes, Failure> {
         .header(header::HOST, host)
         .body(Empty::<Bytes>::new())
         .map_err(Failure::usage)?;
-    let answer = async {
+    let answer = async move {
         let response = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         if status != StatusCode::OK {
@@ -87,7 +87,7 @@ async fn ask(admin: &str) -> Result<Bytes, Failure> {
         let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
         Ok(body.map_err(|error| unreachable(&error))?.to_bytes())
     };
-    // Both halves run until the answer is complete.
+    // The sender goes with the first half, so that the connection ends when the answer is complete.
     let (answer, _closed) = tokio::join!(answer, connection);
     answer
 }

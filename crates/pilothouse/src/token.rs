@@ -61,15 +61,14 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     };
     let bearer = Bearer::new(workload, pod.as_deref(), service_account.as_deref(), uid.as_deref());
     let token = mint(&bearer, audience, *ttl, state_dir)?;
-    match out {
+    if let Some(path) = out {
         // Without a line break: Envoy takes the file as it is.
-        Some(path) => private_file::write(path, token.expose().as_bytes())
-            .map_err(|error| Failure::bad_input(with_causes(&error)))?,
-        None => {
-            output.answer(token.expose());
-            if Output::is_terminal() {
-                output.answer("\n");
-            }
+        private_file::write(path, token.expose().as_bytes())
+            .map_err(|error| Failure::bad_input(with_causes(&error)))?;
+    } else {
+        output.answer(token.expose());
+        if Output::is_terminal() {
+            output.answer("\n");
         }
     }
     Ok(Exit::Fine)

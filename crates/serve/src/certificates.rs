@@ -13,21 +13,18 @@ use pilothouse_ca::rotation::SecretVersion;
 use pilothouse_ca::{
     Authority, Decision, IssueError, IssueLimiter, LeafLifetimes, LeafRequest, LimitSettings, Purpose,
 };
+use pilothouse_engine::secrets;
+pub(crate) use pilothouse_engine::secrets::{ROOTS, WORKLOAD as LEAF};
 use pilothouse_envoy_api::core::{DataSource, data_source::Specifier};
-use pilothouse_envoy_api::tls::{CertificateValidationContext, Secret, TlsCertificate, secret};
-use pilothouse_envoy_api::{Message, core};
+use pilothouse_envoy_api::encode;
+use pilothouse_envoy_api::tls::{CertificateValidationContext, Secret, secret};
 use pilothouse_runtime::{Clock, entropy};
 use pilothouse_xds::{Resource, Version};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use zeroize::{Zeroize, Zeroizing};
 
 use crate::metrics::DiscoveryMetrics;
 
-/// The secret that holds the leaf and its key.
-pub(crate) const LEAF: &str = "default";
-/// The secret that holds the trusted roots.
-pub(crate) const ROOTS: &str = "ROOTCA";
 
 /// Issues leaves within the limits.
 #[derive(Debug)]
@@ -116,21 +113,7 @@ impl Certificates {
 }
 
 fn leaf_secret(chain_pem: &str, key_pem: &str, version: &SecretVersion) -> Arc<Resource> {
-    let mut message = Secret {
-        name: LEAF.to_owned(),
-        r#type: Some(secret::Type::TlsCertificate(TlsCertificate {
-            certificate_chain: Some(inline(chain_pem)),
-            private_key: Some(inline(key_pem)),
-            ..TlsCertificate::default()
-        })),
-    };
-    // Encoding writes into memory of the right size, so no copy is left behind by growth.
-    let body = Zeroizing::new(message.encode_to_vec());
-    if let Some(secret::Type::TlsCertificate(certificate)) = &mut message.r#type
-        && let Some(DataSource { specifier: Some(Specifier::InlineBytes(key)), .. }) = &mut certificate.private_key
-    {
-        key.zeroize();
-    }
+    let body = secrets::workload(chain_pem.as_bytes(), key_pem.as_bytes());
     Arc::new(Resource {
         name: Arc::from(LEAF),
         version: leaf_version(&version.to_string()),
@@ -145,19 +128,23 @@ pub(crate) fn leaf_version(wire: &str) -> Version {
 }
 
 fn roots_secret(authority: &Authority) -> Arc<Resource> {
-    let message = Secret {
-        name: ROOTS.to_owned(),
-        r#type: Some(secret::Type::ValidationContext(CertificateValidationContext {
-            trusted_ca: Some(inline(authority.roots().pem())),
-            crl: authority.crl_pem().map(inline),
-            ..CertificateValidationContext::default()
-        })),
+    let roots = authority.roots().pem();
+    let body = match authority.crl_pem() {
+        None => secrets::roots(roots.as_bytes()),
+        Some(revoked) => encode(&Secret {
+            name: ROOTS.to_owned(),
+            r#type: Some(secret::Type::ValidationContext(CertificateValidationContext {
+                trusted_ca: Some(inline(roots)),
+                crl: Some(inline(revoked)),
+                ..CertificateValidationContext::default()
+            })),
+        }),
     };
-    Arc::new(Resource::new(ROOTS, message.encode_to_vec(), []))
+    Arc::new(Resource::new(ROOTS, body, []))
 }
 
-fn inline(text: &str) -> core::DataSource {
-    core::DataSource { specifier: Some(Specifier::InlineBytes(text.as_bytes().to_vec())), ..DataSource::default() }
+fn inline(text: &str) -> DataSource {
+    DataSource { specifier: Some(Specifier::InlineBytes(text.as_bytes().to_vec())), ..DataSource::default() }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pilothouse_base::{Name, Namespace, ObjectKey};
-use crate::contract::Mesh;
+use pilothouse_config::Mesh;
 use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::Stop;
 use pilothouse_xds::Snapshot;
@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
-use crate::contract::{Change, Commit, Engine, Proxy, ProxyId, WorkloadFacts};
+use pilothouse_engine::{Change, Commit, Engine, Proxy, ProxyId, WorkloadFacts};
 use crate::metrics::CompileMetrics;
 
 mod lanes;
@@ -324,11 +324,12 @@ impl<C: Compiler> Workshop<C> {
                     "compiling a batch panicked; proxies keep their last good state. This is a bug, please report it"
                 );
                 // What follows the panic in the batch is lost, but proxies that wait for the start must not wait for ever.
-                self.publish(self.published.borrow().revision);
+                let revision = self.published.borrow().revision;
+                self.publish(revision);
                 return;
             }
         };
-        let Commit { revision, changed } = commit;
+        let Commit { revision, changed, counts: _ } = commit;
         debug!(revision, changes, proxies = changed.len(), "compiled");
         self.metrics.committed(changes, changed.len());
         for (id, snapshot) in changed {

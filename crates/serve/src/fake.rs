@@ -10,20 +10,22 @@ use pilothouse_xds::{Resource, Snapshot};
 use tokio::sync::mpsc;
 
 use crate::compile::Compiler;
-use crate::contract::{Change, Commit, Mesh, Proxy, ProxyId, Role, WorkloadFacts};
+use pilothouse_config::Mesh;
+use pilothouse_engine::{Change, Commit, Counts, Engine, Proxy, ProxyId, Role, WorkloadFacts};
 
 /// The fake and the test share it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
+    /// Gives out numbers, nothing else.
+    numbers: Engine,
     revision: u64,
     clusters: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
     pods: BTreeMap<String, WorkloadFacts>,
     proxies: BTreeSet<ProxyId>,
-    last: u64,
     panics: bool,
     batches: Vec<usize>,
 }
@@ -89,7 +91,7 @@ pub(crate) fn urgent(name: &str) -> Change {
 
 /// A proxy that says no more than it must.
 pub(crate) fn proxy(name: &str, namespace: &str, role: Role) -> Proxy {
-    Proxy { role, namespace: Namespace::from(namespace), name: Name::from(name), addresses: Vec::new() }
+    Proxy::of_pod(role, namespace, name)
 }
 
 /// Has the fake look at its world again.
@@ -124,13 +126,12 @@ impl Compiler for World {
         assert!(!state.panics, "as the test wished");
         let snapshot = state.snapshot();
         let changed = state.proxies.iter().map(|id| (*id, snapshot.clone())).collect();
-        Commit { revision: state.revision, changed }
+        Commit { revision: state.revision, changed, counts: Counts::default() }
     }
 
-    fn connect(&mut self, _: Proxy) -> (ProxyId, Arc<Snapshot>) {
+    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>) {
         let mut state = self.state();
-        state.last += 1;
-        let id = state.last;
+        let (id, _) = state.numbers.connect(proxy);
         state.proxies.insert(id);
         assert!(!state.panics, "as the test wished");
         (id, state.snapshot())

@@ -30,7 +30,6 @@ use tracing::{info, warn};
 mod admin;
 mod certificates;
 mod compile;
-pub mod contract;
 mod discovery;
 #[cfg(test)]
 mod fake;
@@ -47,7 +46,7 @@ pub use tls::ServingError;
 
 use certificates::Certificates;
 use compile::Compiler;
-use contract::{Change, Engine};
+use pilothouse_engine::{Change, Engine};
 use discovery::{Ads, Discovery, Streams, Trust};
 use listen::Doorway;
 use metrics::{CompileMetrics, DiscoveryMetrics};
@@ -241,7 +240,7 @@ impl Daemon {
             options: Options {
                 bounds: limits.names,
                 routes: settings.routes,
-                defaults: defaults(),
+                defaults: pilothouse_engine::defaults(),
             },
             metrics: discovery_metrics.clone(),
             said: discovery::Said::default(),
@@ -355,12 +354,4 @@ async fn listen(what: &'static str, address: SocketAddr) -> Result<(TcpListener,
 
 fn failed(task: &'static str, error: ServingError) -> RunError {
     RunError::Failed { task, source: error.into() }
-}
-
-/// Answers to names that stand for nothing.
-fn defaults() -> pilothouse_xds::Defaults {
-    fn none(_: &str) -> bytes::Bytes {
-        bytes::Bytes::new()
-    }
-    pilothouse_xds::Defaults { empty_assignment: none, empty_route: none }
 }

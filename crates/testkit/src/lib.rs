@@ -19,6 +19,9 @@ use pilothouse_config::{CheckSettings, Outcome, judge};
 use pilothouse_world::Change;
 use serde_json::Value;
 
+/// The cast of the scenarios: a small web shop, as YAML.
+pub const SHOP: &str = include_str!("../fixtures/shop.yaml");
+
 /// What the judge is told in tests: the usual domain; mesh settings are written as JSON, which is YAML too.
 pub fn settings() -> CheckSettings {
     CheckSettings {

@@ -70,26 +70,65 @@ const KINDS: [&str; 12] = [
 
 /// Sequences of up to `steps` steps.
 pub fn scripts(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..steps)
+    prop::collection::vec(raw(), 1..steps).prop_map(|raw| {
+        let mut shapes: Vec<Shape> = Vec::new();
+        raw.into_iter().filter_map(|step| unfold(step, &mut shapes)).collect()
+    })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// What decides an object.
+#[derive(Clone, Debug)]
+struct Shape {
+    kind: &'static str,
+    namespace: usize,
+    name: usize,
+    dice: Vec<u8>,
+}
+
+/// A step before it is known which objects there are.
+#[derive(Clone, Debug)]
+enum Raw {
+    Apply(Shape),
+    /// One of the objects applied so far comes again with one decision changed: most real changes are small, and only those
+    /// show whether a small read was taken down.
+    Tweak(usize, usize, u8),
+    Other(Step),
+}
+
+fn raw() -> impl Strategy<Value = Raw> {
     let kind = prop::sample::select(KINDS.to_vec());
     let apply = (kind, 0..3usize, 0..3usize, prop::collection::vec(any::<u8>(), 24))
-        .prop_map(|(kind, namespace, name, dice)| Step::Apply(object(kind, namespace, name, &dice)));
+        .prop_map(|(kind, namespace, name, dice)| Raw::Apply(Shape { kind, namespace, name, dice }));
+    let tweak = (any::<usize>(), 0..10usize, any::<u8>()).prop_map(|(of, at, to)| Raw::Tweak(of, at, to));
     let kind = prop::sample::select(KINDS.to_vec());
     let remove = (kind, 0..3usize, 0..3usize).prop_map(|(kind, namespace, name)| {
         let (namespace, name) = name_of(kind, namespace, name);
         Step::Remove(kind, namespace, name)
     });
-    prop_oneof![
-        12 => apply,
-        4 => remove,
-        4 => Just(Step::Commit),
+    let other = prop_oneof![
+        3 => remove,
+        5 => Just(Step::Commit),
         3 => (0..PROXIES.len()).prop_map(Step::Connect),
         1 => (0..PROXIES.len()).prop_map(Step::Disconnect),
         3 => (0..PROXIES.len()).prop_map(Step::Pump),
-    ]
+    ];
+    prop_oneof![10 => apply, 6 => tweak, 15 => other.prop_map(Raw::Other)]
+}
+
+fn unfold(raw: Raw, shapes: &mut Vec<Shape>) -> Option<Step> {
+    let shape = match raw {
+        Raw::Other(step) => return Some(step),
+        Raw::Apply(shape) => shape,
+        Raw::Tweak(of, at, to) => {
+            let count = shapes.len();
+            let mut shape = shapes.get(of.checked_rem(count)?)?.clone();
+            shape.dice[at] = to;
+            shape
+        }
+    };
+    let step = Step::Apply(object(shape.kind, shape.namespace, shape.name, &shape.dice));
+    shapes.push(shape);
+    Some(step)
 }
 
 fn name_of(kind: &str, namespace: usize, name: usize) -> (&'static str, String) {
@@ -203,7 +242,7 @@ fn pod(mut metadata: Value, dice: &mut Dice<'_>) -> Value {
     metadata["labels"] = json!({"app": dice.pick(&["s0", "s1"]), "version": dice.pick(&["v1", "v2"]),
         "istio": dice.pick(&["ingressgateway", "other"]), "color": dice.pick(&["red", "blue"]),
         "nobody-asks": dice.pick(&["x", "y"])});
-    if dice.roll(3) == 0 {
+    if dice.flip() {
         metadata["labels"]["istio-locality"] = json!(dice.pick(&["r1.z1", "r1.z2", "r2.z1"]));
     }
     if dice.roll(4) == 0 {
@@ -283,9 +322,9 @@ fn destination_rule(dice: &mut Dice<'_>) -> Value {
     let mut spec = json!({"host": dice.pick(&HOSTS)});
     export_to(&mut spec, dice);
     let mut policy = json!({});
-    match dice.roll(6) {
+    match dice.roll(7) {
         0 => policy["tls"] = json!({"mode": dice.pick(&["DISABLE", "ISTIO_MUTUAL", "SIMPLE"])}),
-        1 => policy["outlierDetection"] = json!({"consecutive5xxErrors": dice.roll(5) + 1}),
+        1 | 6 => policy["outlierDetection"] = json!({"consecutive5xxErrors": dice.roll(5) + 1}),
         2 => policy["loadBalancer"] = json!({"consistentHash": {"httpHeaderName": dice.pick(&["x-user", "x-session"])}}),
         3 => policy["connectionPool"] = json!({"tcp": {"maxConnections": dice.roll(9) + 1}}),
         4 => policy["loadBalancer"] = json!({"simple": dice.pick(&["ROUND_ROBIN", "PASSTHROUGH"])}),

@@ -7,12 +7,11 @@ mod load_balancing;
 mod outlier;
 pub(crate) mod tls;
 
-use std::time::Duration;
-
 use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::{ClusterPlan, ClusterService, UpstreamTls};
 
 use crate::metadata::{ISTIO, list, map, metadata, path, structure, text, truth};
+use crate::time;
 
 /// The cluster of a plan.
 pub fn cluster(plan: &ClusterPlan) -> envoy::cluster::Cluster {
@@ -34,7 +33,7 @@ pub fn cluster(plan: &ClusterPlan) -> envoy::cluster::Cluster {
         name: name.to_string(),
         // The semicolon ends the name for the rules that cut names out of statistics; names contain dots and bars.
         alt_stat_name: format!("{name};"),
-        connect_timeout: positive(pool.connect_timeout.unwrap_or(*connect_timeout)),
+        connect_timeout: time::positive(pool.connect_timeout.unwrap_or(*connect_timeout)),
         circuit_breakers: Some(limits::circuit_breakers(pool)),
         upstream_connection_options: limits::keepalive(pool),
         outlier_detection: outlier.as_ref().map(outlier::detection),
@@ -86,11 +85,6 @@ fn describe(plan: &ClusterPlan) -> Option<envoy::core::Metadata> {
         foreign_tls.then(|| ("alpn_override", text("false"))),
     ];
     metadata([(ISTIO, structure(fields.into_iter().flatten()))])
-}
-
-/// Envoy refuses a duration of zero where it makes no sense; leaving it out means its default.
-fn positive(value: Duration) -> Option<envoy::Duration> {
-    (!value.is_zero()).then(|| envoy::duration(value))
 }
 
 #[cfg(test)]

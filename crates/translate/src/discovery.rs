@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use pilothouse_envoy_api as envoy;
 
+use crate::time;
+
 /// Waits without end: the resource that refers stays in warming, and its last version serves on. For what the control
 /// plane always answers (routes, virtual hosts, the workload's own certificates).
 pub(crate) const WAIT: Option<Duration> = Some(Duration::ZERO);
@@ -18,7 +20,7 @@ pub(crate) const ENDPOINTS: Option<Duration> = Some(Duration::from_secs(1));
 /// The aggregated stream.
 pub(crate) fn ads(initial_fetch_timeout: Option<Duration>) -> envoy::core::ConfigSource {
     envoy::core::ConfigSource {
-        initial_fetch_timeout: initial_fetch_timeout.map(envoy::duration),
+        initial_fetch_timeout: initial_fetch_timeout.map(time::duration),
         resource_api_version: envoy::core::ApiVersion::V3.into(),
         config_source_specifier: Some(envoy::core::config_source::ConfigSourceSpecifier::Ads(
             envoy::core::AggregatedConfigSource {},

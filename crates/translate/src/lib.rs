@@ -22,6 +22,7 @@ pub mod marker;
 mod metadata;
 mod route;
 mod secret;
+mod time;
 mod tls;
 mod weight;
 

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::{Direction, ListenerPlan, ListenerPort};
 
-use crate::{access_log, address};
+use crate::{access_log, address, time};
 
 /// The listener of a plan.
 pub fn listener(plan: &ListenerPlan) -> envoy::listener::Listener {
@@ -48,7 +48,7 @@ pub fn listener(plan: &ListenerPlan) -> envoy::listener::Listener {
         max_connections_to_accept_per_socket_event: bound.then(|| envoy::uint32(1)),
         use_original_dst: hands_over.then(|| envoy::boolean(true)),
         listener_filters,
-        listener_filters_timeout: sniffing.timeout.map(envoy::duration),
+        listener_filters_timeout: sniffing.timeout.map(time::duration),
         continue_on_listener_filters_timeout: sniffing.timeout.is_some(),
         filter_chains: chains.iter().map(chain::chain).collect(),
         default_filter_chain: default_chain.as_ref().map(chain::chain),

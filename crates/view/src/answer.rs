@@ -11,7 +11,8 @@ use crate::gateway::GatewayLayout;
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::plan::{AssignmentPlan, ClusterPlan, ListenerPlan, SecretPlan, VirtualHostPlan};
-use crate::query::{AssignmentKey, ClusterKey, Query};
+use crate::cluster::ClusterEntry;
+use crate::query::{AssignmentKey, Query};
 use crate::reader::Reader;
 use crate::targets::{Target, Targets};
 
@@ -29,7 +30,7 @@ pub enum Answer {
     /// To [`Query::Audience`].
     Audience(Arc<Audience>),
     /// To [`Query::Clusters`], ordered by name.
-    Clusters(Arc<Vec<ClusterKey>>),
+    Clusters(Arc<Vec<ClusterEntry>>),
     /// To [`Query::FailsOver`].
     FailsOver(bool),
     /// To [`Query::Assignments`], ordered by name.

@@ -13,7 +13,7 @@ use crate::plan::{AssignmentPlan, EndpointPlan, LocalityPlan};
 use crate::policy::effective;
 use crate::query::{AssignmentKey, ClusterKey, Role};
 use crate::reader::Reader;
-use crate::{cluster, mtls};
+use crate::mtls;
 
 /// An assignment for each cluster whose endpoints are listed.
 pub(crate) fn assignments(
@@ -22,12 +22,9 @@ pub(crate) fn assignments(
     locality: &Locality,
     read: &mut Reader<'_>,
 ) -> Vec<AssignmentKey> {
-    let targets = read.targets(namespace);
-    read.clusters(namespace, role)
-        .iter()
-        .filter(|key| {
-            targets.by_host.get(&key.service.host).is_some_and(|target| cluster::is_listed(&target.service, role))
-        })
+    let clusters = read.clusters(namespace, role);
+    let listed = clusters.iter().filter(|entry| entry.listed).map(|entry| &entry.key);
+    listed
         .map(|key| AssignmentKey { locality: read.ordered_by(key, locality), cluster: key.clone() })
         .collect()
 }

@@ -15,23 +15,34 @@ use crate::query::{ClusterKey, Role};
 use crate::reader::Reader;
 use crate::{mtls, names};
 
+/// A cluster of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterEntry {
+    /// What decides it.
+    pub key: ClusterKey,
+    /// Whether its endpoints are listed in an assignment.
+    pub listed: bool,
+}
+
 /// One cluster for each port of each visible service, and one more for each subset.
-pub(crate) fn clusters(namespace: &Namespace, role: Role, read: &mut Reader<'_>) -> Vec<ClusterKey> {
+pub(crate) fn clusters(namespace: &Namespace, role: Role, read: &mut Reader<'_>) -> Vec<ClusterEntry> {
     let targets = read.targets(namespace);
     let mut keys = Vec::new();
     for target in targets.by_host.values() {
         if matches!(target.service.resolution, Resolution::Alias(_)) {
             continue;
         }
+        let listed = is_listed(&target.service, role);
         for port in target.service.ports.iter().filter(|port| port.protocol != Protocol::Udp) {
             for subset in std::iter::once(None).chain(target.subsets.iter().cloned().map(Some)) {
-                keys.push(ClusterKey {
+                let key = ClusterKey {
                     service: target.name(),
                     port: port.number,
                     subset,
                     rules: target.rules.clone(),
                     role,
-                });
+                };
+                keys.push(ClusterEntry { key, listed });
             }
         }
     }
@@ -40,7 +51,7 @@ pub(crate) fn clusters(namespace: &Namespace, role: Role, read: &mut Reader<'_>)
 
 /// Where endpoints of a cluster come from, decided by the service alone. Headless services need a list only where
 /// nobody dialled one of their addresses: at gateways.
-pub(crate) fn is_listed(service: &Service, role: Role) -> bool {
+fn is_listed(service: &Service, role: Role) -> bool {
     match service.resolution {
         Resolution::Endpoints => true,
         Resolution::Headless => role == Role::Gateway,

@@ -34,6 +34,7 @@ mod virtual_host;
 
 pub use answer::{Answer, resolve};
 pub use audience::Audience;
+pub use cluster::ClusterEntry;
 pub use gateway::GatewayLayout;
 pub use inbound::Inbound;
 pub use outbound::Outbound;

@@ -10,6 +10,7 @@ use pilothouse_world::{RuleHeader, ServiceEndpoints, ServiceRef, VirtualServiceH
 
 use crate::accounts::Accounts;
 use crate::answer::Answer;
+use crate::cluster::ClusterEntry;
 use crate::query::{ClusterKey, Query, Role};
 use crate::targets::{Target, Targets};
 
@@ -60,7 +61,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn clusters(&mut self, namespace: &Namespace, role: Role) -> Arc<Vec<ClusterKey>> {
+    pub(crate) fn clusters(&mut self, namespace: &Namespace, role: Role) -> Arc<Vec<ClusterEntry>> {
         match self.ask.ask(Query::Clusters(namespace.clone(), role)) {
             Answer::Clusters(answer) => answer,
             _ => unreachable!("a question about clusters is answered with clusters"),

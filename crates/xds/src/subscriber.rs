@@ -175,9 +175,11 @@ impl Subscriber {
         for (kind, track) in self.tracks.iter().filter(|(kind, _)| kind.wildcard()) {
             let mut names = track.unconfirmed.clone();
             // A response that was not answered may be refused after the stream is gone.
-            names.extend(
-                track.flight.iter().flat_map(|flight| &flight.resources).map(|r| Arc::clone(&r.name)),
-            );
+            for flight in &track.flight {
+                names.extend(
+                    flight.resources.iter().map(|resource| &resource.name).chain(&flight.removed).cloned(),
+                );
+            }
             if !names.is_empty() {
                 all.insert(kind, names);
             }

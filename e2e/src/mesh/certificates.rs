@@ -16,6 +16,16 @@ pub fn foreign_identity(spiffe: &str) -> Result<(String, String)> {
     Ok((chain, key))
 }
 
+/// A certificate and key, as PEM, for a SPIFFE name under a CA of which we have the key.
+pub(super) fn identity_under(authority: &str, authority_key: &str, spiffe: &str) -> Result<(String, String)> {
+    let issuer = Issuer::from_ca_cert_pem(authority, KeyPair::from_pem(authority_key)?)?;
+    let name = SanType::URI(spiffe.try_into().context("the name is no URI")?);
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.subject_alt_names.push(name);
+    Ok((params.signed_by(&key, &issuer)?.pem(), key.serialize_pem()))
+}
+
 /// Fills a Secret that asks for a certificate; notes its root under the host. Says whether it did.
 pub(super) fn fill(object: &mut Value, roots: &mut BTreeMap<String, String>) -> Result<bool> {
     let host = object["metadata"]["annotations"][WANTED].as_str();

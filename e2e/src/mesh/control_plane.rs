@@ -83,7 +83,7 @@ impl ControlPlane {
         let process = self.process.insert(process);
         until("the control plane to be ready", Duration::from_secs(20), || {
             process.ensure_runs()?;
-            ensure!(self.state.join("root-cert.pem").exists(), "it has no root yet");
+            ensure!(self.state.join("ca/root-cert.pem").exists(), "it has no root yet");
             sandbox.run(Place::Pod(NAME), &self.binary, &["proxy-status", "-o", "json"]).map(|_| ())
         })
     }
@@ -101,7 +101,15 @@ impl ControlPlane {
 
     /// The root certificate it has made, as PEM.
     pub(super) fn root(&self) -> Result<String> {
-        fs::read_to_string(self.state.join("root-cert.pem")).context("the control plane has no root")
+        fs::read_to_string(self.state.join("ca/root-cert.pem")).context("the control plane has no root")
+    }
+
+    /// Certificate and key of its CA, as PEM.
+    pub(super) fn authority(&self) -> Result<(String, String)> {
+        let file = |name: &str| {
+            fs::read_to_string(self.state.join("ca").join(name)).with_context(|| name.to_owned())
+        };
+        Ok((file("ca-cert.pem")?, file("ca-key.pem")?))
     }
 
     /// Runs one of its commands beside it.

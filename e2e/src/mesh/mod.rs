@@ -165,6 +165,12 @@ impl Mesh {
         self.running()?.root()
     }
 
+    /// A certificate and key of the mesh's own CA for this name, as PEM.
+    pub fn own_identity(&self, spiffe: &str) -> Result<(String, String)> {
+        let (certificate, key) = self.running()?.authority()?;
+        certificates::identity_under(&certificate, &key, spiffe)
+    }
+
     /// The root of the certificate that the harness made for a host, as PEM.
     pub fn certificate_root(&self, host: &str) -> Option<&str> {
         self.manifests.certificate_roots.get(host).map(String::as_str)

@@ -67,30 +67,35 @@ fn strict_outside(mesh: &Mesh) -> Result<()> {
     Ok(())
 }
 
-fn foreign_root(mesh: &Mesh) -> Result<()> {
-    let foreign = certificates::foreign_identity("spiffe://cluster.local/ns/shop/sa/client")?;
-    // Whatever marks mesh traffic is among the offered protocols; a certificate of ours would get through.
-    let offers: [&[&str]; 4] = [
-        &[],
-        &["istio-peer-exchange", "istio"],
-        &["istio-http/1.1", "istio"],
-        &["ph-http", "ph-tcp", "http/1.1"],
-    ];
+/// Tries a certificate (or none) with every way to mark mesh traffic; gives the answers.
+fn knock(mesh: &Mesh, identity: Option<&(String, String)>) -> Result<Vec<Answer>> {
+    let offers: [&[&str]; 5] =
+        [&[], &["istio"], &["istio-peer-exchange", "istio"], &["istio-http/1.1", "istio"], &["ph-http"]];
+    let mut answers = Vec::new();
     for offer in offers {
-        for identity in [None, Some(foreign.clone())] {
-            let named = identity.is_some();
-            let tls = Tls {
-                sni: Some("outbound_.80_._.strict.secure.svc.cluster.local".into()),
-                alpn: offer.iter().map(|p| (*p).to_owned()).collect(),
-                identity,
-                ..Tls::default()
-            };
-            let request =
-                Request::get("https://strict.secure/").connect("10.1.1.10:8080").tls(tls).timeout(3000);
-            let answer = mesh.pod("outside.elsewhere")?.send(&request)?;
-            ensure!(answer.status == 0, "offering {offer:?}, certificate {named}: {answer:?}");
-        }
+        let tls = Tls {
+            sni: Some("outbound_.80_._.strict.secure.svc.cluster.local".into()),
+            alpn: offer.iter().map(|p| (*p).to_owned()).collect(),
+            identity: identity.cloned(),
+            ..Tls::default()
+        };
+        let request = Request::get("https://strict.secure/").connect("10.1.1.10:8080").tls(tls).timeout(3000);
+        answers.push(mesh.pod("outside.elsewhere")?.send(&request)?);
     }
+    Ok(answers)
+}
+
+fn foreign_root(mesh: &Mesh) -> Result<()> {
+    let name = "spiffe://cluster.local/ns/shop/sa/client";
+    let own = knock(mesh, Some(&mesh.own_identity(name)?))?;
+    ensure!(
+        own.iter().any(|a| a.status == 200),
+        "not even a certificate of ours gets in, so nothing is shown: {own:?}"
+    );
+    let foreign = knock(mesh, Some(&certificates::foreign_identity(name)?))?;
+    ensure!(foreign.iter().all(|a| a.status == 0), "a certificate of another root got in: {foreign:?}");
+    let none = knock(mesh, None)?;
+    ensure!(none.iter().all(|a| a.status == 0), "no certificate got in: {none:?}");
     Ok(())
 }
 

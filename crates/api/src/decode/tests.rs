@@ -45,7 +45,17 @@ fn an_unread_field_is_named_with_its_reason() {
 fn fields_of_kubernetes_kinds_are_known_too() {
     let value = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cart"},
         "spec": {"ports": [{"port": 80, "protocl": "TCP"}]}});
-    assert_eq!(unread(&value), [("spec.ports[0].protocl".to_owned(), UnreadReason::Unknown(vec![]))]);
+    let found = unread(&value);
+    assert_eq!(found[0].0, "spec.ports[0].protocl");
+    assert!(matches!(&found[0].1, UnreadReason::Unknown(instead) if instead.contains(&"protocol")));
+    let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart", "label": {}},
+        "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "a", "prots": []}]}}}});
+    let found = unread(&value);
+    let suggested = |index: usize, word| matches!(&found[index].1, UnreadReason::Unknown(instead) if instead.contains(&word));
+    assert_eq!(found[0].0, "metadata.label");
+    assert!(suggested(0, "labels"));
+    assert_eq!(found[1].0, "spec.template.spec.containers[0].prots");
+    assert!(suggested(1, "ports"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Header names and values as written.
 
+mod command;
+
 use pilothouse_api as api;
 use pilothouse_base::Name;
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
@@ -27,20 +29,31 @@ pub(super) fn flaw_of_value(value: &str) -> Option<&'static str> {
             rest = next;
             continue;
         }
-        let name =
-            after.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_').count();
-        if name == 0 {
+        let end = after.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+        let (name, mut tail) = after.split_at(end.unwrap_or(after.len()));
+        if name.is_empty() {
             return Some("a percent sign that starts no command is written %%");
         }
-        let mut tail = &after[name..];
-        if let Some(arguments) = tail.strip_prefix('(') {
-            let Some(end) = arguments.find(')') else { return Some("a command has no closing bracket") };
-            tail = &arguments[end + 1..];
+        let mut argument = None;
+        if let Some(inner) = tail.strip_prefix('(') {
+            let Some((inner, after)) = inner.split_once(')') else {
+                return Some("a command has no closing bracket");
+            };
+            (argument, tail) = (Some(inner), after);
         }
-        if let Some(length) = tail.strip_prefix(':') {
-            tail = length.trim_start_matches(|c: char| c.is_ascii_digit());
+        let mut length = false;
+        if let Some(digits) = tail.strip_prefix(':') {
+            tail = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+            // Envoy counts in 64 bits; nobody means more than nine digits.
+            if !(1..=9).contains(&(digits.len() - tail.len())) {
+                return Some("the length of a command is a number");
+            }
+            length = true;
         }
         let Some(next) = tail.strip_prefix('%') else { return Some("a command has no closing percent sign") };
+        if let Some(flaw) = command::flaw(name, argument, length) {
+            return Some(flaw);
+        }
         rest = next;
     }
     None
@@ -162,7 +175,7 @@ mod tests {
         {
             assert_eq!(flaw_of_value(good), None, "{good}");
         }
-        for bad in ["100%", "%x", "%REQ(x%", "%REQ%x%", "a\nb", "%REQ(x)"] {
+        for bad in ["%FOO%", "%REQ(x):%", "100%", "%x", "%REQ(x%", "%REQ%x%", "a\nb", "%REQ(x)"] {
             assert!(flaw_of_value(bad).is_some(), "{bad}");
         }
     }

@@ -14,20 +14,17 @@ use crate::{ExportTo, Mesh};
 /// What a wrong setting costs.
 const DEFAULT: &str = "the default is used";
 
-/// None if the text cannot be decoded: the former settings hold.
+/// None if the text cannot be decoded, so that the former settings hold, or if there is no such text: then the object only
+/// happens to have the name.
 pub(super) fn check(raw: &core::ConfigMap, settings: &CheckSettings, out: &mut Diagnostics) -> Option<Mesh> {
     let at = FieldPath::parse("data").field("mesh");
-    let data = raw.data.as_ref();
-    if data.is_some_and(|data| {
-        data.get("meshNetworks").is_some_and(|text| !text.trim().is_empty() && text.trim() != "networks: {}")
-    }) {
+    let data = raw.data.as_ref()?;
+    let text = data.get("mesh")?;
+    let networks = data.get("meshNetworks").map_or("", |text| text.trim());
+    if !networks.is_empty() && networks != "networks: {}" {
         out.report(catalogue::UNSUPPORTED_FIELD, &FieldPath::parse("data").field("meshNetworks"))
             .effect("networks are not told apart");
     }
-    let Some(text) = data.and_then(|data| data.get("mesh")) else {
-        out.report(catalogue::REQUIRED, &at).effect("all mesh settings have their defaults");
-        return Some(defaults(settings));
-    };
     let keep = "the former mesh settings hold; at start the defaults";
     let value = match (settings.parse_yaml)(text) {
         Ok(value) => value,

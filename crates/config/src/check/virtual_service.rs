@@ -8,6 +8,7 @@ mod http;
 mod layer4;
 mod matching;
 mod mirror;
+mod reachable;
 mod redirect;
 
 use pilothouse_api as api;

@@ -1,7 +1,7 @@
 use pilothouse_runtime::{Metrics, Stopper};
 
 use super::*;
-use crate::contract::Role;
+use pilothouse_engine::Role;
 use crate::fake::{World, calm, proxy, touch, urgent};
 
 struct Running {

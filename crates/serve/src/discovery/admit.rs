@@ -14,7 +14,7 @@ use pilothouse_xds::StreamError;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::contract::WorkloadFacts;
+use pilothouse_engine::WorkloadFacts;
 use crate::discovery::node::{NodeError, NodeId};
 use crate::settings::PeerAddress;
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use pilothouse_base::Locality;
 use pilothouse_envoy_api::core::{self, node::UserAgentVersionType};
 use pilothouse_envoy_api::value::Kind as ValueKind;
 
@@ -139,6 +140,15 @@ pub(crate) fn addresses(node: &core::Node, id: &NodeId) -> Vec<IpAddr> {
         .take(MAX_ENTRIES)
         .collect();
     if listed.is_empty() { id.address.into_iter().collect() } else { listed }
+}
+
+/// Where it runs: the label `istio-locality` (with dots for slashes), else what Envoy's own settings say.
+pub(crate) fn locality(node: &core::Node) -> Locality {
+    if let Some(text) = map(node, "LABELS").get("istio-locality") {
+        return Locality::parse(&text.replace('.', "/"));
+    }
+    let Some(core::Locality { region, zone, sub_zone }) = &node.locality else { return Locality::default() };
+    Locality::parse(&format!("{region}/{zone}/{sub_zone}"))
 }
 
 #[cfg(test)]

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pilothouse_base::{Identity, Name, Namespace};
+use pilothouse_base::{Identity, Labels, Name, Namespace};
 use pilothouse_ca::token::TokenIdentity;
 use pilothouse_envoy_api::core;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use crate::compile::{ConnectError, Connection, Stopped};
-use crate::contract::{Proxy, Role, WorkloadFacts};
+use pilothouse_engine::{Proxy, Role, WorkloadFacts};
 use crate::discovery::Discovery;
 use crate::discovery::admit::{self, Refusal};
 use crate::discovery::node::{self, NodeId, NodeRole};
@@ -129,18 +129,20 @@ pub(crate) async fn bind(
     Ok((session, proxy))
 }
 
-/// What the engine is told of a proxy.
+/// What the engine is told of a proxy. What a node claims is taken over on the loopback port alone: elsewhere it
+/// could pose as another workload of its namespace while its pod is not known.
 fn describe(node: &core::Node, id: &NodeId, role: Role, facts: Option<&WorkloadFacts>) -> Proxy {
-    let addresses = match facts {
-        Some(facts) if !facts.addresses.is_empty() => facts.addresses.clone(),
-        _ => node::addresses(node, id),
-    };
-    Proxy {
-        role,
-        namespace: Namespace::new(id.namespace.as_str()),
-        name: Name::new(id.pod.as_str()),
-        addresses,
+    let mut proxy = Proxy::of_pod(role, id.namespace.as_str(), id.pod.as_str());
+    if let Some(facts) = facts {
+        proxy.claims.addresses.clone_from(&facts.addresses);
+        proxy.claims.service_account = facts.service_account.clone();
+    } else {
+        proxy.claims.addresses = node::addresses(node, id);
+        proxy.claims.service_account = Name::new(node::text(node, "SERVICE_ACCOUNT").unwrap_or("default"));
+        proxy.claims.locality = node::locality(node);
+        proxy.claims.labels = Labels::new(node::map(node, "LABELS"));
     }
+    proxy
 }
 
 /// The pod, once there is a configuration. A pod that must be there is waited for: its proxy may be faster than the

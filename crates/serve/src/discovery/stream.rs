@@ -490,8 +490,8 @@ impl<'a> Stream<'a> {
         ProxyStatus {
             proxy: self.session.proxy(),
             role: match self.session.role {
-                crate::contract::Role::Sidecar => "sidecar".to_owned(),
-                crate::contract::Role::Gateway => "gateway".to_owned(),
+                pilothouse_engine::Role::Sidecar => "sidecar".to_owned(),
+                pilothouse_engine::Role::Gateway => "gateway".to_owned(),
             },
             protocol: status::protocol_name(self.protocol),
             envoy: self.session.envoy.clone(),

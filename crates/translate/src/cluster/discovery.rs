@@ -7,7 +7,7 @@ use pilothouse_base::Name;
 use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::{Discovery, DnsEndpoint};
 
-use crate::{address, assignment, weight};
+use crate::{address, assignment, time, weight};
 
 /// How often names are resolved when their records say nothing about it.
 const DNS_REFRESH: Duration = Duration::from_mins(1);
@@ -77,7 +77,7 @@ fn dns(
     cluster: &mut envoy::cluster::Cluster,
 ) {
     set(cluster, kind);
-    cluster.dns_refresh_rate = Some(envoy::duration(DNS_REFRESH));
+    cluster.dns_refresh_rate = Some(time::duration(DNS_REFRESH));
     cluster.respect_dns_ttl = true;
     // IPv6 where a name has no IPv4 address.
     cluster.dns_lookup_family = envoy::cluster::cluster::DnsLookupFamily::V4Preferred.into();

@@ -4,6 +4,8 @@ use pilothouse_config::traffic_policy::{ConnectionPool, Roots};
 use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::{UpstreamProtocol, UpstreamTls};
 
+use crate::time;
+
 /// Under which a cluster holds its HTTP options.
 pub(super) const KEY: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -47,8 +49,8 @@ fn common(pool: &ConnectionPool) -> Option<envoy::core::HttpProtocolOptions> {
         h2_upgrade: _,
     } = pool;
     let common = envoy::core::HttpProtocolOptions {
-        idle_timeout: http_idle_timeout.or(*tcp_idle_timeout).map(envoy::duration),
-        max_connection_duration: max_connection_duration.and_then(super::positive),
+        idle_timeout: http_idle_timeout.or(*tcp_idle_timeout).map(time::duration),
+        max_connection_duration: max_connection_duration.and_then(time::positive),
         max_requests_per_connection: max_requests_per_connection
             .filter(|limit| *limit > 0)
             .map(envoy::uint32),

@@ -3,6 +3,8 @@
 use pilothouse_config::traffic_policy::OutlierDetection;
 use pilothouse_envoy_api as envoy;
 
+use crate::time;
+
 /// Ejection by consecutive failures. The statistical detectors of Envoy stay off: the API does not speak of them.
 pub(super) fn detection(settings: &OutlierDetection) -> envoy::cluster::OutlierDetection {
     let OutlierDetection {
@@ -23,8 +25,8 @@ pub(super) fn detection(settings: &OutlierDetection) -> envoy::cluster::OutlierD
         consecutive_gateway_failure: consecutive_gateway.map(envoy::uint32),
         enforcing_consecutive_gateway_failure: consecutive_gateway.and_then(enforcing),
         enforcing_success_rate: Some(envoy::uint32(0)),
-        interval: interval.and_then(super::positive),
-        base_ejection_time: base_ejection_time.and_then(super::positive),
+        interval: interval.and_then(time::positive),
+        base_ejection_time: base_ejection_time.and_then(time::positive),
         max_ejection_percent: max_ejection_percent.map(|percent| envoy::uint32(percent.min(100))),
         ..Default::default()
     };

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use pilothouse_base::{Hostname, Kind, Locality, Name, Namespace, ObjectKey};
 use pilothouse_config::traffic_policy::{
     ConnectionPool, HashKey, Keepalive, LoadBalancer, OutlierDetection, Roots,

@@ -7,7 +7,7 @@ use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::{ChainMatch, ChainPlan, Network, ServerTlsPlan, Transport};
 
 use super::{http, ready, server_tls, tcp};
-use crate::{address, metadata};
+use crate::{address, metadata, time};
 
 /// How long a TLS handshake may take; a peer that says nothing would hold its connection for ever.
 const HANDSHAKE: Duration = Duration::from_secs(15);
@@ -27,7 +27,7 @@ pub(super) fn chain(plan: &ChainPlan) -> envoy::listener::FilterChain {
         filters,
         metadata: metadata::origin(origin),
         transport_socket: server_tls::socket(tls),
-        transport_socket_connect_timeout: terminates.then(|| envoy::duration(HANDSHAKE)),
+        transport_socket_connect_timeout: terminates.then(|| time::duration(HANDSHAKE)),
         ..Default::default()
     }
 }

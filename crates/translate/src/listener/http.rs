@@ -9,7 +9,7 @@ use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::{HttpPlan, HttpRole, RouteTablePlan, Routes};
 
 use crate::route::{Delivery, assemble, route_table, virtual_host};
-use crate::{access_log, discovery};
+use crate::{access_log, discovery, time};
 
 /// The network filter of a plan.
 pub(super) fn connection_manager(plan: &HttpPlan) -> envoy::listener::Filter {
@@ -21,7 +21,7 @@ pub(super) fn connection_manager(plan: &HttpPlan) -> envoy::listener::Filter {
         http_filters: filters::filters(*role, *grpc_web),
         access_log: access_log::access_log(access_log.as_ref()),
         // Streams that are quiet for long are normal for gRPC; limits are those of routes.
-        stream_idle_timeout: Some(envoy::duration(Duration::ZERO)),
+        stream_idle_timeout: Some(time::duration(Duration::ZERO)),
         proxy_100_continue: true,
         upgrade_configs: vec![envoy::hcm::http_connection_manager::UpgradeConfig {
             upgrade_type: "websocket".into(),

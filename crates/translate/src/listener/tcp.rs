@@ -3,7 +3,7 @@
 use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::TcpPlan;
 
-use crate::{access_log, marker, weight};
+use crate::{access_log, marker, time, weight};
 
 /// What a peer may send before the workload is dialled, in bytes.
 const EARLY_DATA: u32 = 65_536;
@@ -25,10 +25,8 @@ pub(super) fn filters(plan: &TcpPlan, terminates: bool) -> Vec<envoy::listener::
     let mut proxy = envoy::tcp_proxy::TcpProxy {
         stat_prefix: stat_prefix.to_string(),
         cluster_specifier: Some(specifier(clusters)),
-        idle_timeout: idle_timeout.map(envoy::duration),
-        max_downstream_connection_duration: max_duration
-            .filter(|limit| limit.as_millis() > 0)
-            .map(envoy::duration),
+        idle_timeout: idle_timeout.map(time::duration),
+        max_downstream_connection_duration: max_duration.and_then(time::positive),
         access_log: access_log::access_log(access_log.as_ref()),
         ..Default::default()
     };

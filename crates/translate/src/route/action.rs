@@ -10,7 +10,7 @@ use pilothouse_view::plan::{MirrorPlan, RouteToPlan, WeightedPlan};
 
 use super::headers::Mutations;
 use super::{hash, matching, retry};
-use crate::{marker, weight};
+use crate::{marker, time, weight};
 
 /// Sends a request on. `set_authority` is what header changes of the route make of the authority; a rewrite goes before.
 pub(super) fn forward(plan: &RouteToPlan, set_authority: Option<&Name>) -> envoy::route::route::Action {
@@ -83,11 +83,11 @@ pub(super) fn without_limits() -> envoy::route::RouteAction {
 
 /// Limits of time. A client that says in `grpc-timeout` how long it waits is heard, up to the limit of the route.
 fn limits(timeout: Option<Duration>, inbound: bool) -> envoy::route::RouteAction {
-    let timeout = envoy::duration(timeout.unwrap_or_default());
+    let timeout = time::duration(timeout.unwrap_or_default());
     envoy::route::RouteAction {
         max_stream_duration: Some(envoy::route::route_action::MaxStreamDuration {
             // In front of the workload zero lifts the limit of the connection manager as well; behind it there is none.
-            max_stream_duration: inbound.then(|| envoy::duration(Duration::ZERO)),
+            max_stream_duration: inbound.then(|| time::duration(Duration::ZERO)),
             grpc_timeout_header_max: Some(timeout),
             grpc_timeout_header_offset: None,
         }),

@@ -5,6 +5,7 @@ use pilothouse_config::virtual_service::{Abort, Fault};
 use pilothouse_envoy_api as envoy;
 
 use super::action::fraction;
+use crate::time;
 
 /// The filter that injects them, and the key of its settings on routes.
 pub(crate) const FILTER: &str = "envoy.filters.http.fault";
@@ -17,7 +18,7 @@ pub(super) fn settings(plan: &Fault) -> Option<envoy::Any> {
             envoy::fault_common::FaultDelay {
                 percentage: Some(fraction(share)),
                 fault_delay_secifier: Some(envoy::fault_common::fault_delay::FaultDelaySecifier::FixedDelay(
-                    envoy::duration(time),
+                    time::duration(time),
                 )),
             }
         });

@@ -4,6 +4,8 @@ use pilothouse_config::traffic_policy::HashKey;
 use pilothouse_envoy_api as envoy;
 use pilothouse_view::plan::HashPlan;
 
+use crate::time;
+
 /// An entry of the hash policy of a route.
 pub(super) fn policy(HashPlan(key): &HashPlan) -> envoy::route::route_action::HashPolicy {
     use envoy::route::route_action::hash_policy::{
@@ -15,7 +17,7 @@ pub(super) fn policy(HashPlan(key): &HashPlan) -> envoy::route::route_action::Ha
         }
         HashKey::Cookie { name, ttl, path } => PolicySpecifier::Cookie(Cookie {
             name: name.to_string(),
-            ttl: ttl.map(envoy::duration),
+            ttl: ttl.map(time::duration),
             path: path.to_string(),
             attributes: vec![],
         }),

@@ -3,6 +3,8 @@
 use pilothouse_config::virtual_service::Retry;
 use pilothouse_envoy_api as envoy;
 
+use crate::time;
+
 /// What is tried again if the user does not say. Failures of the request itself are not among them.
 const CONDITIONS: &str = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 /// The condition without which status codes are not looked at.
@@ -39,7 +41,7 @@ pub(super) fn policy(plan: &Retry, avoid_previous_hosts: bool) -> Option<envoy::
     Some(envoy::route::RetryPolicy {
         retry_on: conditions,
         num_retries: Some(envoy::uint32(*attempts)),
-        per_try_timeout: per_try_timeout.filter(|limit| !limit.is_zero()).map(envoy::duration),
+        per_try_timeout: per_try_timeout.and_then(time::positive),
         retriable_status_codes: status_codes.clone(),
         retry_priority: remote_localities.then(|| envoy::route::retry_policy::RetryPriority {
             name: "envoy.retry_priorities.previous_priorities".into(),
@@ -51,12 +53,8 @@ pub(super) fn policy(plan: &Retry, avoid_previous_hosts: bool) -> Option<envoy::
         }),
         retry_host_predicate: if avoid_previous_hosts { vec![other_hosts()] } else { vec![] },
         host_selection_retry_max_attempts: if avoid_previous_hosts { DRAWS } else { 0 },
-        // Envoy counts in whole milliseconds and takes no zero.
-        retry_back_off: backoff.filter(|base| base.as_millis() > 0).map(|base| {
-            envoy::route::retry_policy::RetryBackOff {
-                base_interval: Some(envoy::duration(base)),
-                max_interval: None,
-            }
+        retry_back_off: backoff.and_then(time::positive).map(|base| {
+            envoy::route::retry_policy::RetryBackOff { base_interval: Some(base), max_interval: None }
         }),
         ..Default::default()
     })

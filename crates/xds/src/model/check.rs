@@ -51,7 +51,7 @@ impl<B: Bodies> Client<B> {
         }
         for name in self.names(ResourceType::Route) {
             if !self.draining.contains(&name) {
-                self.check_table(&name, snapshot, defaults)?;
+                self.check_table(&name, snapshot)?;
             }
         }
         self.check_claims()
@@ -69,9 +69,12 @@ impl<B: Bodies> Client<B> {
         Ok(())
     }
 
-    fn check_table(&self, name: &str, snapshot: &Snapshot, defaults: Defaults) -> Result<(), String> {
+    fn check_table(&self, name: &str, snapshot: &Snapshot) -> Result<(), String> {
         let Some(table) = snapshot.routes.get(name) else {
-            return self.compare(ResourceType::Route, name, &(defaults.empty_route)(name));
+            // Named by a listener that should be gone but was not replaced, as its successor was refused. It keeps
+            // what it had; there must be something, or it waits for ever.
+            let found = self.body(ResourceType::Route, name).is_some();
+            return if found { Ok(()) } else { Err(format!("{name} was never answered")) };
         };
         let Some(hosts) = self.hosts.get(name) else {
             if self.body(ResourceType::Route, name) == Some(&table.split().body) {

@@ -79,8 +79,12 @@ impl Subscriber {
         track.names.extend(interned);
         let first_life = reported.is_empty();
         for resource in layers.iter() {
-            let wanted = track.interested(&resource.name);
-            if wanted && reported.remove(&resource.name) != Some(Some(resource.version)) {
+            if !track.interested(&resource.name) {
+                continue;
+            }
+            let held = reported.remove(&resource.name).flatten();
+            // What was refused together with others may be in force instead of what is reported.
+            if held != Some(resource.version) || track.unconfirmed.contains(&resource.name) {
                 track.due.insert(Arc::clone(&resource.name), None);
             }
         }

@@ -23,9 +23,15 @@ impl Subscriber {
             self.push_type(ResourceType::Cluster, &mut out);
             self.push_type(ResourceType::Endpoint, &mut out);
             if self.is_settled(ResourceType::Cluster) {
-                self.push_type(ResourceType::Listener, &mut out);
+                if !self.tables.go_before_listeners() {
+                    self.push_type(ResourceType::Listener, &mut out);
+                }
                 self.push_type(ResourceType::Route, &mut out);
                 self.push_hosts(&mut out);
+                if self.is_settled(ResourceType::Route) && self.is_settled(ResourceType::VirtualHost) {
+                    self.tables.settled();
+                    self.push_type(ResourceType::Listener, &mut out);
+                }
             }
             if !self.at_rest() || !self.go_on(&mut out) {
                 break;
@@ -97,8 +103,12 @@ impl Subscriber {
         }
         let delivery = self.delivery();
         for change in Layers::diff(&old.routes, routes) {
-            if let Some(table) = &change.new {
-                self.tables.changed(&change.name, table, delivery, &mut self.tracks[ResourceType::Route]);
+            match &change.new {
+                Some(table) => {
+                    let routes = &mut self.tracks[ResourceType::Route];
+                    self.tables.changed(&change.name, table, delivery, routes);
+                }
+                None => self.tables.left(&change.name),
             }
         }
         // Whatever the client left unanswered, it must have the new clusters before their routes.
@@ -132,7 +142,7 @@ impl Subscriber {
             }
             match kind {
                 ResourceType::Cluster => {
-                    self.repeat_assignments(resources.iter().map(|cluster| &cluster.name))
+                    self.repeat_assignments(resources.iter().map(|cluster| &cluster.name));
                 }
                 ResourceType::Endpoint => self.note_leaving(&resources),
                 _ => {}
@@ -198,15 +208,19 @@ impl Subscriber {
         }
     }
 
-    /// Assignments that only the snapshot under way still holds, for a cluster about to be removed: they are emptied
-    /// in their turn.
+    /// Assignments that only the snapshot under way still holds, for a cluster about to be removed, are emptied in
+    /// their turn; those that no snapshot holds have just been.
     fn note_leaving(&mut self, assignments: &[Arc<Resource>]) {
+        let gone = &mut self.tracks[ResourceType::Endpoint].gone;
         for assignment in assignments {
             let name = &assignment.name;
-            if self.latest.endpoints.get(name).is_none() && self.applied.endpoints.get(name).is_some() {
-                self.tracks[ResourceType::Endpoint]
-                    .gone
-                    .insert(Arc::clone(name), Some(Arc::clone(assignment)));
+            if self.latest.endpoints.get(name).is_some() {
+                continue;
+            }
+            if self.applied.endpoints.get(name).is_some() {
+                gone.insert(Arc::clone(name), Some(Arc::clone(assignment)));
+            } else {
+                gone.remove(name);
             }
         }
     }

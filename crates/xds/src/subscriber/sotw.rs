@@ -1,7 +1,6 @@
 //! Requests of the state-of-the-world dialect.
 //!
-//! Each request lists all names. So a request that answers an old response can be ignored: the answer to the last
-//! one is still to come and says the same or more.
+//! Each request lists all names, so the latest is what counts, whichever response it answers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,19 +31,16 @@ impl Subscriber {
         // to ask for. If there is nothing that it could still get, it has started over.
         let silent = response_nonce.is_empty();
         let first = !track.subscribed || silent && !in_flight;
+        let current = *response_nonce == nonce(track.nonce);
         if first {
             self.start_over(kind);
-        } else if !silent && *response_nonce != nonce(track.nonce) {
-            return Ok(());
-        }
-        let answers = in_flight && !silent && !first;
-        if answers {
+        } else if in_flight && current {
             self.answered(kind, error.as_deref());
         }
         if kind.wildcard() {
             self.world_names(kind, names, first);
         } else {
-            let repeated = !in_flight && error.is_none();
+            let repeated = !in_flight && current && error.is_none();
             self.named(kind, names, repeated);
         }
         Ok(())

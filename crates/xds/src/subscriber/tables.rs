@@ -25,6 +25,8 @@ pub(super) struct Tables {
     forms: BTreeMap<Arc<str>, bool>,
     /// Tables whose hosts the client reported to hold, before it subscribed them.
     claimed: BTreeSet<Arc<str>>,
+    /// Whether a table returned to the snapshot that the client kept while it was away.
+    returned: bool,
     /// Hosts of tables that are not subscribed any more, to be removed, by table.
     orphans: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
@@ -47,6 +49,8 @@ pub(super) struct Table {
     gone: BTreeSet<Arc<str>>,
     /// Whether the listener must be told that there are no hosts.
     greet: bool,
+    /// Whether the table left the snapshot.
+    left: bool,
 }
 
 impl Table {
@@ -119,6 +123,7 @@ impl Tables {
             due: BTreeMap::new(),
             gone,
             greet: false,
+            left: content.is_none(),
         };
         if announced && table.all_due {
             make_all_due(&mut table);
@@ -176,6 +181,23 @@ impl Tables {
         split
     }
 
+    /// Whether listeners must wait for tables: what the client kept of one may name clusters that are gone.
+    pub(super) fn go_before_listeners(&self) -> bool {
+        self.returned
+    }
+
+    /// All tables are as they should be.
+    pub(super) fn settled(&mut self) {
+        self.returned = false;
+    }
+
+    /// A table left the snapshot. The client keeps it as it is.
+    pub(super) fn left(&mut self, name: &str) {
+        if let Some(table) = self.subscribed.get_mut(name) {
+            table.left = true;
+        }
+    }
+
     /// A table got other content.
     pub(super) fn changed(
         &mut self,
@@ -191,6 +213,7 @@ impl Tables {
         let Some(table) = self.subscribed.get_mut(name) else { return };
         let old = table.held.replace(Arc::clone(content));
         table.split = split;
+        self.returned |= std::mem::take(&mut table.left);
         let Some(old) = old else {
             // The client has been given an empty table.
             routes.due.insert(Arc::clone(name), None);

@@ -60,7 +60,9 @@ impl Subscriber {
             }
             ResourceType::Cluster | ResourceType::Listener | ResourceType::Secret => {
                 if kind.wildcard() {
-                    track.unconfirmed.extend(resources.iter().map(|resource| Arc::clone(&resource.name)));
+                    // Removed or added, it is in force, but the client goes on to report what was before.
+                    let names = resources.iter().map(|resource| &resource.name).chain(&removed);
+                    track.unconfirmed.extend(names.cloned());
                 }
                 if named.is_empty() {
                     vec![Refusal { resources, message, revision }]

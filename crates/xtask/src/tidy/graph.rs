@@ -8,7 +8,7 @@ use super::Finding;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use table::{FINE_IN_TESTS, Rule, TABLE, WAITS};
+use table::{FINE_IN_TESTS, Rule, TABLE, UP_IN_TESTS, WAITS};
 
 /// What one of our packages names in its manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,7 @@ fn dev_edges(rule: &Rule, package: &Package, graph: &Graph) -> Vec<Finding> {
                 && *on != "pilothouse-testkit"
                 && !reach.contains(on.as_str())
                 && !rule.allows(on)
+                && !UP_IN_TESTS.contains(&(rule.package, on.as_str()))
         })
         .map(|on| {
             Finding::new(

@@ -1,12 +1,12 @@
-//! HTTP rules, and which of them can never be reached.
+//! HTTP rules.
 
 use pilothouse_api as api;
 use pilothouse_base::Name;
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
-use super::{Scope, action, cors, fault, matching, mirror};
+use super::{Scope, action, cors, fault, matching, mirror, reachable};
 use crate::check::{duration, fields, header, pattern, retry};
-use crate::virtual_service::{HttpAction, HttpMatch, HttpRule, PathRewrite, Rewrite, StringMatch};
+use crate::virtual_service::{HttpAction, HttpRule, PathRewrite, Rewrite};
 
 pub(super) fn rules(
     written: &[api::HttpRule],
@@ -14,64 +14,13 @@ pub(super) fn rules(
     scope: &Scope<'_>,
     out: &mut Diagnostics,
 ) -> Vec<HttpRule> {
-    let mut found: Vec<HttpRule> = Vec::with_capacity(written.len());
-    let mut catch_all: Option<usize> = None;
-    for (index, raw) in written.iter().enumerate() {
-        let at = at.index(index);
-        if let Some(first) = catch_all {
-            out.report(catalogue::UNREACHABLE_RULE, &at)
-                .detail(format_args!("rule {first} before it matches every request"))
-                .effect("the rule has no effect")
-                .help("move it before the rule that matches everything");
-        }
-        let Some(rule) = rule(raw, index, &at, scope, out) else { continue };
-        if catch_all.is_none() && matches_everything(&rule.matches) {
-            catch_all = Some(index);
-        }
-        found.push(rule);
-    }
+    let found: Vec<HttpRule> = written
+        .iter()
+        .enumerate()
+        .filter_map(|(index, raw)| rule(raw, index, &at.index(index), scope, out))
+        .collect();
+    reachable::report(&found, at, out);
     found
-}
-
-fn matches_everything(matches: &[HttpMatch]) -> bool {
-    matches.is_empty() || matches.iter().any(is_empty)
-}
-
-/// Whether a match has no condition, or only the prefix that every path has.
-fn is_empty(one: &HttpMatch) -> bool {
-    let HttpMatch {
-        index: _,
-        name: _,
-        uri,
-        ignore_uri_case: _,
-        scheme,
-        method,
-        authority,
-        headers,
-        without_headers,
-        query,
-        port,
-        source_labels,
-        source_namespace,
-        gateways,
-        stat_prefix: _,
-    } = one;
-    let any_path = match uri {
-        None => true,
-        Some(StringMatch::Prefix(prefix)) => *prefix == "/" || *prefix == "",
-        Some(_) => false,
-    };
-    any_path
-        && scheme.is_none()
-        && method.is_none()
-        && authority.is_none()
-        && headers.is_empty()
-        && without_headers.is_empty()
-        && query.is_empty()
-        && port.is_none()
-        && source_labels.is_empty()
-        && source_namespace.is_none()
-        && gateways.is_none()
 }
 
 /// None if none of its matches can be understood.

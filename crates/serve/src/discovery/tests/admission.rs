@@ -29,7 +29,7 @@ async fn only_the_right_token_opens_a_stream() {
     let with = |adjust: fn(&mut TokenRequest<'_>)| mesh.token_with(now, adjust);
     let cases = [
         (None, "no bearer token"),
-        (Some(String::new()), "no bearer token"),
+        (Some(String::new()), "not a JWT"),
         (Some("a.b.c".to_owned()), "not a JWT"),
         (Some(with(|token| token.audience = "vault")), "another audience"),
         (Some(mesh.token_with(now - hour, |_| {})), "has expired"),

@@ -47,6 +47,8 @@ async fn a_returning_proxy_gets_only_what_it_lacks() {
     let mut stream = mesh.delta().await;
     stream.hello(Cluster, &[]).await;
     let held = stream.accept().await.resources;
+    // What was not answered when a stream ends is sent again.
+    mesh.status(|proxy| proxy.types["CDS"].state == State::Synced).await;
     drop(stream);
     mesh.world.cluster("b", "2");
     mesh.touch().await;
@@ -82,18 +84,22 @@ async fn state_of_the_world_gets_it_all() {
     };
     requests.send(ask(Cluster, &[], "")).await.unwrap();
     let mut responses = client.stream_aggregated_resources(request).await.unwrap().into_inner();
-    let first = responses.message().await.unwrap().unwrap();
+    let mut next = async || {
+        let next = tokio::time::timeout(super::mesh::PATIENCE, responses.message()).await;
+        next.expect("an answer in time").unwrap().unwrap()
+    };
+    let first = next().await;
     assert_eq!(first.resources.len(), 1);
     requests.send(ask(Cluster, &[], &first.nonce)).await.unwrap();
 
     mesh.world.cluster("b", "1");
     mesh.touch().await;
-    let second = responses.message().await.unwrap().unwrap();
+    let second = next().await;
     assert_eq!(second.resources.len(), 2);
     requests.send(ask(Cluster, &[], &second.nonce)).await.unwrap();
 
     requests.send(ask(ResourceType::Secret, &["default"], "")).await.unwrap();
-    let secret = responses.message().await.unwrap().unwrap();
+    let secret = next().await;
     assert_eq!((secret.type_url.as_str(), secret.resources.len()), (ResourceType::Secret.type_url(), 1));
     assert_eq!(mesh.status(|_| true).await.protocol, "sotw");
 }

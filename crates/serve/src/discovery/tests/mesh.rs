@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 
-use crate::contract::Change;
+use pilothouse_engine::Change;
 use crate::fake::{World, touch};
 use crate::identity::{AUDIENCE, TokenRequest, mint_token};
 use crate::status::{ProxyStatus, Report};
@@ -77,7 +77,11 @@ impl Mesh {
     }
 
     pub(super) async fn touch(&self) {
+        let before = self.world.batches().len();
         touch(&self.changes).await;
+        while self.world.batches().len() == before {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(super) fn root(&self) -> &str {

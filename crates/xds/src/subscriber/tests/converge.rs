@@ -99,7 +99,7 @@ impl Mesh {
                 self.listeners.remove(&format!("l{name}"));
             }
             Edit::Table(name, Some(content)) => {
-                self.tables.entry(format!("t{name}")).or_default().0 = *content
+                self.tables.entry(format!("t{name}")).or_default().0 = *content;
             }
             Edit::Table(name, None) => {
                 self.tables.remove(&format!("t{name}"));
@@ -378,7 +378,9 @@ proptest! {
         let mut mesh = Mesh::default();
         let mut server = Subscriber::new(protocol, options(), mesh.snapshot(0));
         for (revision, (edits, requests)) in steps.into_iter().enumerate() {
-            edits.iter().for_each(|edit| mesh.edit(edit));
+            for edit in &edits {
+                mesh.edit(edit);
+            }
             server.on_snapshot(mesh.snapshot(revision as u64));
             for request in requests {
                 let right = matches!(request, Request::Sotw(_)) == sotw;

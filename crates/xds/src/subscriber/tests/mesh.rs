@@ -26,6 +26,9 @@ pub(super) fn options() -> Options {
     Options { bounds: Bounds::default(), routes: RouteDelivery::Auto { over: OVER }, defaults: defaults() }
 }
 
+/// Content and cluster of hosts, by name.
+pub(super) type Hosts = BTreeMap<String, (u8, String)>;
+
 /// What there is. Bodies are made from it; references that lead nowhere are left out of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mesh {
@@ -35,8 +38,8 @@ pub(super) struct Mesh {
     pub(super) endpoints: BTreeMap<String, u8>,
     /// Content, tables and clusters by name.
     pub(super) listeners: BTreeMap<String, (u8, Vec<String>, Vec<String>)>,
-    /// Content of the header, and content and cluster of hosts, by table.
-    pub(super) tables: BTreeMap<String, (u8, BTreeMap<String, (u8, String)>)>,
+    /// Content of the header, and hosts, by table.
+    pub(super) tables: BTreeMap<String, (u8, Hosts)>,
     /// Shared secrets.
     pub(super) secrets: BTreeMap<String, u8>,
     /// Names whose resources the client refuses, unless their content is 0.
@@ -68,7 +71,7 @@ impl Mesh {
                 format!("{text};tables={tables_of};clusters={};secrets=default,shared", known(clusters_of)),
             )
         };
-        let table = |name: &String, (content, hosts): &(u8, BTreeMap<String, (u8, String)>)| {
+        let table = |name: &String, (content, hosts): &(u8, Hosts)| {
             let parts = hosts.iter().map(|(host, (content, cluster))| {
                 let full = format!("{name}/{host}");
                 let text =

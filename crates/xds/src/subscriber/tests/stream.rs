@@ -65,7 +65,7 @@ impl Stream {
     }
 
     /// Changes the mesh and pushes.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut Mesh)) -> Vec<String> {
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Mesh) -> T) -> Vec<String> {
         change(&mut self.mesh);
         self.revision += 1;
         let responses = self.server.on_snapshot(self.mesh.snapshot(self.revision));

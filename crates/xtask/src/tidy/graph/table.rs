@@ -112,6 +112,10 @@ pub(super) const WAITS: &[(&str, &str)] = &[
 /// Names from [`WAITS`] that tests of a pure crate may use: to hand what they made to a real program.
 pub(super) const FINE_IN_TESTS: &[&str] = &["tempfile", "walkdir"];
 
+/// Arrows that point up all the same, in tests alone: scenarios are files, and only the reader of files knows the lines that
+/// diagnostics name.
+pub(super) const UP_IN_TESTS: &[(&str, &str)] = &[("pilothouse-engine", "pilothouse-sources")];
+
 /// Our packages a crate could reach through the table, itself among them.
 pub(super) fn reach(rule: &Rule) -> BTreeSet<&'static str> {
     let mut seen = BTreeSet::from([rule.package]);

@@ -1,0 +1,315 @@
+//! `serve`: the daemon.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use pilothouse_ca::LeafLifetimes;
+use pilothouse_diag::{Diagnostic, Severity, render};
+use pilothouse_runtime::logging::{self, Form};
+use pilothouse_runtime::{Clock, Metrics, Readiness, RunError, Stop, Tasks, stop_on_signals};
+use pilothouse_serve::identity::AUDIENCE;
+use pilothouse_serve::{
+    ADMIN_PORT, DISCOVERY_PORT, Daemon, Pacing, PeerAddress, Process, Settings, StartError,
+};
+use pilothouse_sources::{Directory, Outlet, WatchError, watch};
+use pilothouse_xds::RouteDelivery;
+use tokio::sync::{mpsc, watch as slot};
+use tracing::{error, info, warn};
+
+use crate::exit::{Exit, Failure, with_causes};
+use crate::output::Output;
+use crate::token::STATE_DIR;
+use crate::units::duration;
+
+/// Serves the mesh that a folder of manifests describes, and follows every change of it.
+///
+/// Envoys connect to the discovery port with a token (pilothouse token, pilothouse bootstrap). A file that cannot be read keeps its
+/// objects as they were; a bad object is reported and the rest is served. Every flag can be given in the environment as well:
+/// --xds-listen as PILOTHOUSE_XDS_LISTEN and so on. SIGTERM and SIGINT end it in order.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pilothouse serve --config manifests/ --state-dir state/\n  \
+    pilothouse serve --config manifests/ --state-dir state/ --xds-plaintext-listen 127.0.0.1:15010")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    #[command(flatten)]
+    listen: ListenArguments,
+    #[command(flatten)]
+    identity: IdentityArguments,
+    #[command(flatten)]
+    push: PushArguments,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is served")]
+struct SourceArguments {
+    /// The folder of manifests
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// The DNS domain of services
+    #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
+    domain: String,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Where it listens")]
+struct ListenArguments {
+    /// Discovery over TLS
+    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], DISCOVERY_PORT)), value_name = "ADDRESS:PORT")]
+    xds_listen: SocketAddr,
+    /// Discovery in plain text, on loopback only: whoever connects is believed [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    xds_plaintext_listen: Option<SocketAddr>,
+    /// Health, metrics, and what proxy-status asks; on loopback only
+    #[arg(long, default_value_t = SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT)), value_name = "ADDRESS:PORT")]
+    admin_listen: SocketAddr,
+    /// Further names for the certificate of the discovery port; can be repeated
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    xds_server_name: Vec<String>,
+    /// Further addresses for the certificate of the discovery port; can be repeated
+    #[arg(long, value_delimiter = ',', value_name = "ADDRESS")]
+    xds_server_address: Vec<IpAddr>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Keys and identities")]
+struct IdentityArguments {
+    /// The folder that keeps the CA and the token key; made at first start
+    #[arg(long, default_value = STATE_DIR, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// A folder with a CA to sign with, in Istio's layout: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem
+    #[arg(long, value_name = "DIR")]
+    cacerts_dir: Option<PathBuf>,
+    /// Written into the root that is made at first start; identities follow the mesh settings
+    #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
+    trust_domain: String,
+    /// Audiences that tokens may be meant for; can be repeated
+    #[arg(long, value_delimiter = ',', default_value = AUDIENCE, value_name = "AUDIENCE")]
+    token_audience: Vec<String>,
+    /// How long certificates of workloads live; they are renewed at half of it
+    #[arg(long, value_parser = duration, default_value = "24h", value_name = "DURATION")]
+    leaf_ttl: Duration,
+    /// What happens when a stream comes from an address that its pod does not have
+    #[arg(long, value_enum, default_value = "warn", value_name = "WHAT")]
+    peer_address: WhenElsewhere,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "How changes travel")]
+struct PushArguments {
+    /// How route tables travel: in one piece, or host by host when they are large
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    route_delivery: Delivery,
+    /// How long nothing must change before changes other than endpoints and secrets go out
+    #[arg(long, value_parser = duration, default_value = "8ms", value_name = "DURATION")]
+    debounce: Duration,
+    /// The longest that such a change waits
+    #[arg(long, value_parser = duration, default_value = "50ms", value_name = "DURATION")]
+    debounce_max: Duration,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Logs")]
+struct LogArguments {
+    /// How a line looks
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    log_format: LogFormat,
+    /// What is logged, such as info,pilothouse_serve=debug
+    #[arg(long, default_value = "info", value_name = "FILTER")]
+    log_filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WhenElsewhere {
+    /// Nothing.
+    Ignore,
+    /// It is logged.
+    Warn,
+    /// The stream is refused.
+    Enforce,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Delivery {
+    /// Large tables host by host, to proxies that can.
+    #[default]
+    Auto,
+    /// Always in one piece.
+    Rds,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Batches of changes that may wait for the engine.
+const BATCHES: usize = 64;
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
+    let form = match arguments.log.log_format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+    };
+    logging::start(form, &arguments.log.log_filter).map_err(|error| Failure::usage(with_causes(&error)))?;
+    let settings = settings(arguments)?;
+    let SourceArguments { config, domain } = &arguments.source;
+    if !config.is_dir() {
+        return Err(Failure::not_found(format_args!("{}: no such folder", config.display())));
+    }
+    say_settings(arguments);
+    let directory = Directory { folder: config.clone(), domain: domain.clone() };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unavailable(format_args!("cannot start threads: {error}")))?;
+    runtime.block_on(daemon(settings, directory))?;
+    output.remark("stopped\n");
+    Ok(Exit::Fine)
+}
+
+/// What the flags mean.
+fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
+    let Arguments { source: _, listen, identity, push, log: _ } = arguments;
+    let ListenArguments {
+        xds_listen,
+        xds_plaintext_listen,
+        admin_listen,
+        xds_server_name,
+        xds_server_address,
+    } = listen;
+    let IdentityArguments { state_dir, cacerts_dir, trust_domain, token_audience, leaf_ttl, peer_address } =
+        identity;
+    let PushArguments { route_delivery, debounce, debounce_max } = push;
+    let mut wrong = Vec::new();
+    for (flag, address) in
+        [("--xds-plaintext-listen", *xds_plaintext_listen), ("--admin-listen", Some(*admin_listen))]
+    {
+        if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
+            wrong.push(format!("{flag} {address} is not on loopback, where alone it is safe"));
+        }
+    }
+    if *leaf_ttl < Duration::from_secs(1) || *leaf_ttl > LeafLifetimes::ISTIO.max {
+        wrong.push("--leaf-ttl must be from 1s to 2160h".to_owned());
+    }
+    if debounce > debounce_max {
+        wrong.push("--debounce is longer than --debounce-max".to_owned());
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::usage(wrong.join("\npilothouse: ")));
+    }
+    let usual = Settings::new(*xds_listen, *admin_listen, state_dir.clone());
+    Ok(Settings {
+        plaintext: *xds_plaintext_listen,
+        server_names: usual.server_names.iter().chain(xds_server_name).cloned().collect(),
+        server_addresses: usual.server_addresses.iter().chain(xds_server_address).copied().collect(),
+        cacerts: cacerts_dir.clone(),
+        trust_domain: trust_domain.clone(),
+        audiences: token_audience.clone(),
+        leaves: LeafLifetimes { default: *leaf_ttl, max: LeafLifetimes::ISTIO.max },
+        peer_address: match peer_address {
+            WhenElsewhere::Ignore => PeerAddress::Ignore,
+            WhenElsewhere::Warn => PeerAddress::Warn,
+            WhenElsewhere::Enforce => PeerAddress::Enforce,
+        },
+        pacing: Pacing { quiet: *debounce, most: *debounce_max },
+        routes: match route_delivery {
+            Delivery::Auto => RouteDelivery::default(),
+            Delivery::Rds => RouteDelivery::Rds,
+        },
+        ..usual
+    })
+}
+
+/// Nothing in the settings is a secret: keys are named by the folder they lie in.
+fn say_settings(arguments: &Arguments) {
+    let Arguments { source, listen, identity, push, log } = arguments;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        ?source,
+        ?listen,
+        ?identity,
+        ?push,
+        ?log,
+        "starting with these settings"
+    );
+}
+
+/// The parts of the daemon and how they are joined.
+async fn daemon(settings: Settings, directory: Directory) -> Result<(), Failure> {
+    let process = Process { clock: Clock::system(), metrics: Metrics::new(), readiness: Readiness::new() };
+    let loaded = process.readiness.condition("the folder is read");
+    let (stopper, stop) = Stop::pair();
+    let mut tasks = Tasks::new(&stop).with_grace(settings.limits.drain * 3);
+    let daemon = Daemon::bind(settings, process).await.map_err(|error| not_started(&error))?;
+
+    let (changes, inbox) = mpsc::channel(BATCHES);
+    let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
+    tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
+    tasks.spawn("directory", watch(directory, Outlet { changes, findings, loaded }, tasks.stop()));
+    tasks.spawn("findings", say_findings(latest, tasks.stop()));
+    tasks.spawn("serve", daemon.run(inbox, tasks.stop()));
+    tasks.run().await.map_err(|error| broke_off(&error))
+}
+
+/// Logs each finding about the files once, when it appears.
+async fn say_findings(mut latest: slot::Receiver<Arc<[Diagnostic]>>, stop: Stop) -> Result<(), Infallible> {
+    let mut said = BTreeSet::new();
+    loop {
+        let findings = latest.borrow_and_update().clone();
+        let now: BTreeSet<String> = findings
+            .iter()
+            .map(|finding| {
+                let text = render::text(finding);
+                if !said.contains(&text) {
+                    match finding.severity() {
+                        Severity::Error => error!("{text}"),
+                        Severity::Warning => warn!("{text}"),
+                        Severity::Note => info!("{text}"),
+                    }
+                }
+                text
+            })
+            .collect();
+        said = now;
+        tokio::select! {
+            () = stop.stopped() => return Ok(()),
+            changed = latest.changed() => if changed.is_err() {
+                stop.stopped().await;
+                return Ok(());
+            },
+        }
+    }
+}
+
+fn not_started(error: &StartError) -> Failure {
+    let exit = match error {
+        StartError::NotLoopback(_) => Exit::Usage,
+        StartError::Listen { .. } | StartError::Admin(_) => Exit::Unavailable,
+        StartError::Identity(_) | StartError::Serving(_) => Exit::BadInput,
+    };
+    Failure::new(exit, with_causes(error))
+}
+
+fn broke_off(error: &RunError) -> Failure {
+    let exit = match error {
+        RunError::Failed { source, .. }
+            if matches!(source.downcast_ref(), Some(WatchError::Folder { .. })) =>
+        {
+            Exit::NotFound
+        }
+        _ => Exit::Bug,
+    };
+    Failure::new(exit, with_causes(error))
+}

@@ -1,0 +1,133 @@
+//! The daemon from outside: it starts, says how it stands, follows its folder, and ends in order.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than any machine needs; only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running daemon on ports of its own.
+struct Daemon {
+    child: Child,
+    lines: Receiver<Value>,
+    folder: TempDir,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("config")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
+            .args(["serve", "--log-format", "json", "--config"])
+            .arg(folder.path().join("config"))
+            .args(["--xds-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .env_clear()
+            .env("PILOTHOUSE_STATE_DIR", folder.path().join("state"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = follow(child.stderr.take().unwrap());
+        Self { child, lines, folder }
+    }
+
+    /// The next log line with this message.
+    fn line(&self, message: &str) -> Value {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line {message:?}"));
+            if line["message"].as_str().is_some_and(|text| text.contains(message)) {
+                return line;
+            }
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join("config").join(name), text).unwrap();
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn follow(stderr: ChildStderr) -> Receiver<Value> {
+    let (say, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let value =
+                serde_json::from_str(&line).unwrap_or_else(|_| serde_json::json!({ "message": line }));
+            if say.send(value).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_starts_follows_and_ends() {
+    let mut daemon = Daemon::start();
+    let admin: SocketAddr = daemon.line("listening")["admin"].as_str().unwrap().parse().unwrap();
+    daemon.line("ready");
+    assert!(get(admin, "/readyz").contains("200 OK"));
+
+    let status = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
+        .args(["proxy-status", "--admin", &format!("http://{admin}")])
+        .output()
+        .unwrap();
+    assert_eq!(status.status.code(), Some(0));
+    assert_eq!(String::from_utf8(status.stdout).unwrap(), "no proxy is connected\n");
+
+    daemon.write("broken.yaml", "a: [\n");
+    let finding = daemon.line("PH0001");
+    assert_eq!(finding["level"], "ERROR");
+
+    daemon.signal("TERM");
+    daemon.line("stopping");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_taken_port_is_said_and_ends_with_69() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
+        .args([
+            "serve",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--xds-listen",
+            &taken.local_addr().unwrap().to_string(),
+        ])
+        .arg("--config")
+        .arg(folder.path())
+        .arg("--state-dir")
+        .arg(folder.path().join("state"))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(69), "{}", String::from_utf8_lossy(&run.stderr));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("cannot listen on"));
+}
