@@ -37,8 +37,10 @@ try: tools ## open a scenario with real Envoys and stay there: make try SCENARIO
 check: build-tools scripts fmt clippy tidy gen-check deny doc ## formatting, lints, crate graph, licences, generated files, docs
 	@printf 'check: all fine\n'
 
-bench: build-tools ## time and memory of the compiler, from one cluster to a whole city
-	cargo bench --workspace --benches
+bench: build-tools ## time and memory, from one cluster to a whole city; ARGS=office picks a mesh
+	@printf 'Built like what is shipped; the first build takes some minutes.\n'
+	cargo bench --workspace --bench resources --bench serve
+	cargo bench --workspace --bench meshes -- $(ARGS)
 
 gen: build-tools ## write every generated file again
 	$(XTASK) gen

@@ -27,7 +27,7 @@ pub fn run() -> Result<()> {
         mesh.config()?.display()
     );
     let mut story = Story::default();
-    println!("  {:<64}what happened", "what the manifests ask");
+    println!("  {:<62}what happened", "what the manifests ask");
     if let Err(error) = tell(&mut mesh, &mut story) {
         return Err(mesh.explain(&error));
     }
@@ -50,10 +50,10 @@ impl Story {
     fn line(&mut self, asked: &str, seen: Result<String>) {
         self.told += 1;
         match seen {
-            Ok(seen) => println!("✓ {asked:<64}{seen}"),
+            Ok(seen) => println!("✓ {asked:<62}{seen}"),
             Err(error) => {
                 self.missed += 1;
-                println!("✗ {asked:<64}{error:#}");
+                println!("✗ {asked:<62}{error:#}");
             }
         }
     }
@@ -172,16 +172,16 @@ fn bad(mesh: &Mesh) -> Result<String> {
     mesh.write("demo/bad.yaml", BAD)?;
     let told = until("the control plane to name the object", Duration::from_secs(10), || {
         let log = mesh.control_plane_log();
-        let line = log.lines().find(|line| line.contains("mistake"));
-        line.map(ToOwned::to_owned).ok_or_else(|| anyhow::anyhow!("it says nothing"))
+        let lines: Vec<_> = log.lines().collect();
+        // The line before the object's name says what is wrong, behind time and task; errors come before warnings.
+        let headlines = lines.windows(2).filter(|pair| pair[1].contains("shop/mistake")).map(|pair| pair[0]);
+        let headline = headlines.max_by_key(|line| line.contains("error["));
+        let headline = headline.ok_or_else(|| anyhow::anyhow!("it says nothing"))?;
+        let told = headline.rsplit("serve: ").next().unwrap_or_default().to_owned();
+        Ok(told)
     })?;
     same("a request to the cart", mesh.pod(FRONTEND)?.get("http://cart/")?.status, 200_u16)?;
-    Ok(told.chars().fold(String::from("“"), |mut text, c| {
-        if text.len() < 100 {
-            text.push(c);
-        }
-        text
-    }) + "”")
+    Ok(told)
 }
 
 fn killed(mesh: &mut Mesh) -> Result<String> {

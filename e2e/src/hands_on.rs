@@ -39,14 +39,24 @@ pub fn run(scenario: &str, version: Version) -> Result<()> {
     println!(
         "ask a pod's Envoy:          curl --unix-socket {dir}/{some}/run/admin.sock http://admin/config_dump"
     );
-    println!(
-        "a shell in a pod:           nsenter --target {} --net --mount --pid -- ip netns exec {some} sh",
-        mesh.sandbox().pid()
-    );
+    println!("a shell in a pod:           {} shell {} {dir}/{some}", exe.display(), mesh.sandbox().pid());
     println!("logs:                       {dir}/*.log\n\nCtrl-C ends it and leaves nothing behind.");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(tokio::signal::ctrl_c())?;
     println!("\ntaking it down …");
     drop(mesh);
+    Ok(())
+}
+
+/// Opens a shell in a pod of a running world: its network, its names.
+pub fn shell(pid: &str, pod: &Path) -> Result<()> {
+    let name = pod.file_name().context("the folder of a pod is named like it")?;
+    let names = format!("mount --bind {}/hosts /etc/hosts; exec sh", pod.display());
+    let status = std::process::Command::new("nsenter")
+        .args(["--target", pid, "--net", "--mount", "--pid", "--", "ip", "netns", "exec"])
+        .arg(name)
+        .args(["sh", "-c", &names])
+        .status()?;
+    ensure!(status.success(), "the shell ended with {status}");
     Ok(())
 }
 

@@ -13,7 +13,8 @@ const USAGE: &str = "usage:
   e2e demo                   a shop on real Envoys, changed while its customers shop
   e2e try CASE [VERSION]     a case (or a folder of manifests) left running for you to walk around in
   e2e hold CASE              the pods of a case until the end of input
-  e2e get POD-FOLDER URL     one request from a pod of a running `try`";
+  e2e get POD-FOLDER URL     one request from a pod of a running `try`
+  e2e shell PID POD-FOLDER   a shell in a pod of a running `try`";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +26,7 @@ fn main() -> Result<()> {
         ["try", scenario] => hands_on::run(scenario, Version::V1_40_0),
         ["try", scenario, version] => hands_on::run(scenario, version.parse()?),
         ["hold", case] => hands_on::hold(case),
+        ["shell", pid, pod] => hands_on::shell(pid, Path::new(pod)),
         ["get", pod, url] => hands_on::get(Path::new(pod), url),
         _ => bail!("{USAGE}"),
     }

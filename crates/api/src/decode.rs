@@ -67,8 +67,8 @@ pub enum DecodeError {
         kind: String,
         /// `metadata.name`.
         name: String,
-        /// Whether it is a kind of an Istio group, so that somebody may expect an effect.
-        istio: bool,
+        /// Whether it is a kind of Istio or of the Gateway API, so that somebody may expect an effect.
+        mesh: bool,
     },
     /// A value has the wrong type.
     #[error("{path}: {message}")]
@@ -159,7 +159,7 @@ pub fn decode(value: &Value) -> Result<Decoded, DecodeError> {
                 api_version: api_version.to_owned(),
                 kind: kind.to_owned(),
                 name: name.to_owned(),
-                istio: group.ends_with(".istio.io"),
+                mesh: group.ends_with(".istio.io") || group == "gateway.networking.k8s.io",
             });
         }
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pilothouse_base::{Kind, ObjectKey};
 use pilothouse_view::Query;
-use pilothouse_view::query::{HostKey, HostSource, ListenerKey};
+use pilothouse_view::query::{HostKey, HostSource, ListenerKey, Otherwise};
 use pilothouse_world::{ServiceRef, World};
 
 /// The objects behind the answer to a question.
@@ -34,7 +34,11 @@ pub(crate) fn of(query: &Query, world: &World) -> Arc<[ObjectKey]> {
                 service(host, &mut all);
                 all.extend(rules.iter().cloned());
             }
-            HostSource::VirtualServices { objects, .. } => {
+            HostSource::VirtualServices { objects, otherwise, client: _ } => {
+                if let Otherwise::Service { service: host, rules } = otherwise {
+                    service(host, &mut all);
+                    all.extend(rules.iter().cloned());
+                }
                 for (object, gateway) in objects.iter() {
                     all.insert(object.clone());
                     all.extend(gateway.clone());

@@ -46,9 +46,6 @@ pub(crate) enum Command {
     ProxyStatus(proxy_status::Arguments),
     Completion(completion::Arguments),
     Version(version::Arguments),
-    /// Prints the reference page of the commands.
-    #[command(name = "__docs", hide = true)]
-    Docs,
 }
 
 /// What stands before the names of all fallbacks.

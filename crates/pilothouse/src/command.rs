@@ -9,7 +9,7 @@ use crate::arguments::{self, Command};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{
-    bootstrap, capture, completion, explain, generate, pages, proxy_status, serve, token, validate, version,
+    bootstrap, capture, completion, explain, generate, proxy_status, serve, token, validate, version,
 };
 
 /// Runs the command that the arguments name.
@@ -33,7 +33,6 @@ pub(crate) fn run(
         Command::ProxyStatus(arguments) => proxy_status::run(&arguments, output),
         Command::Completion(arguments) => Ok(completion::run(&arguments, output)),
         Command::Version(arguments) => version::run(&arguments, output),
-        Command::Docs => Ok(pages::run(output)),
     };
     done.unwrap_or_else(|Failure { exit, message }| {
         output.remark(&format!("pilothouse: {message}\n"));

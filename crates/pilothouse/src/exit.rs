@@ -22,19 +22,6 @@ pub(crate) enum Exit {
     Bug = 70,
 }
 
-impl Exit {
-    /// Every code, with what the reference page says of it.
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
-        (Self::Fine, "all is fine"),
-        (Self::Findings, "findings at or above the threshold"),
-        (Self::Usage, "the command line is wrong"),
-        (Self::BadInput, "what was to be read cannot be used"),
-        (Self::NotFound, "what was to be read does not exist"),
-        (Self::Unavailable, "a needed service or program is not reachable"),
-        (Self::Bug, "a bug of Pilothouse"),
-    ];
-}
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

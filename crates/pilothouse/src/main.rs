@@ -14,7 +14,6 @@ mod exit;
 mod explain;
 mod generate;
 mod output;
-mod pages;
 mod pods;
 mod proxy_status;
 mod serve;

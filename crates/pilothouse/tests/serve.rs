@@ -1,5 +1,7 @@
 //! The daemon from outside: it starts, says how it stands, follows its folder, and ends in order.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

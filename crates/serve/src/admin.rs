@@ -1,7 +1,6 @@
 //! What the admin port on loopback tells: how proxies stand, what is wrong with objects, what a proxy is sent.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -13,7 +12,8 @@ use pilothouse_runtime::Readiness;
 use serde::Deserialize;
 
 use crate::discovery::Discovery;
-use crate::status::{REPORT_PATH, Report};
+use crate::dump;
+use crate::status::{REPORT_PATH, Report, seconds};
 
 /// The pages that this part adds to the admin port.
 pub(crate) fn routes(shared: Arc<Discovery>, readiness: Readiness) -> Router {
@@ -21,6 +21,7 @@ pub(crate) fn routes(shared: Arc<Discovery>, readiness: Readiness) -> Router {
     Router::new()
         .route(REPORT_PATH, get(syncz))
         .route("/debug/diagnostics", get(diagnostics))
+        .route("/debug/config_dump", get(config_dump))
         .with_state(shared)
         .merge(ready)
 }
@@ -49,15 +50,31 @@ async fn syncz(State(shared): State<Arc<Discovery>>, Query(which): Query<Which>)
     let mut proxies = shared.streams.status().await;
     proxies.retain(|one| {
         proxy.as_ref().is_none_or(|wanted| one.proxy == *wanted)
-            && namespace
-                .as_deref()
-                .is_none_or(|wanted| one.proxy.rsplit_once('.').is_some_and(|(_, namespace)| namespace == wanted))
+            && namespace.as_deref().is_none_or(|wanted| {
+                one.proxy.rsplit_once('.').is_some_and(|(_, namespace)| namespace == wanted)
+            })
     });
     proxies.sort_by(|a, b| (&a.proxy, a.stream).cmp(&(&b.proxy, b.stream)));
-    let at = shared.clock.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let at = seconds(shared.clock.now());
     Json(Report { revision: shared.compile.published().borrow().revision, at, proxies })
 }
 
 async fn diagnostics(State(shared): State<Arc<Discovery>>) -> Json<Vec<Diagnostic>> {
     Json(shared.compile.findings().to_vec())
+}
+
+/// What a connected proxy is to have, as `pilothouse generate` prints it.
+async fn config_dump(State(shared): State<Arc<Discovery>>, Query(which): Query<Which>) -> Response {
+    let Which { namespace: _, proxy } = which;
+    let Some(proxy) = proxy else {
+        return (StatusCode::BAD_REQUEST, "say which proxy: ?proxy=POD.NAMESPACE\n").into_response();
+    };
+    let Some(snapshot) = shared.streams.snapshot(&proxy).await else {
+        return (StatusCode::NOT_FOUND, "this proxy is not connected here\n").into_response();
+    };
+    match tokio::task::spawn_blocking(move || dump::document(&snapshot)).await {
+        Ok(Ok(document)) => Json(document).into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }

@@ -25,7 +25,6 @@ use tokio::time::Instant;
 
 use crate::metrics::DiscoveryMetrics;
 
-
 /// Issues leaves within the limits.
 #[derive(Debug)]
 pub(crate) struct Certificates {

@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
-use pilothouse_engine::{Change, Commit, Engine, Proxy, ProxyId, WorkloadFacts};
 use crate::metrics::CompileMetrics;
+use pilothouse_engine::{Change, Commit, Engine, Proxy, ProxyId, WorkloadFacts};
 
 mod lanes;
 
@@ -172,7 +172,11 @@ impl Handle {
     }
 
     /// What is known of a pod.
-    pub(crate) async fn workload(&self, namespace: &Namespace, pod: &Name) -> Result<Option<WorkloadFacts>, Stopped> {
+    pub(crate) async fn workload(
+        &self,
+        namespace: &Namespace,
+        pod: &Name,
+    ) -> Result<Option<WorkloadFacts>, Stopped> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Workload { namespace: namespace.clone(), pod: pod.clone(), reply };
         self.commands.send(command).await.map_err(|_| Stopped)?;
@@ -226,8 +230,7 @@ pub(crate) async fn run<C: Compiler>(
     stop: Stop,
 ) -> Result<(), tokio::task::JoinError> {
     let Inbox { mut commands, mut gone, published, findings, goodbye } = inbox;
-    let mut workshop =
-        Workshop { compiler, slots: BTreeMap::new(), published, findings, goodbye, metrics };
+    let mut workshop = Workshop { compiler, slots: BTreeMap::new(), published, findings, goodbye, metrics };
     let mut lanes = Lanes::new(pacing);
     let mut findings_due: Option<Instant> = None;
     let mut started = false;
@@ -323,9 +326,9 @@ impl<C: Compiler> Workshop<C> {
                     panic = panic_text(&*panic),
                     "compiling a batch panicked; proxies keep their last good state. This is a bug, please report it"
                 );
-                // What follows the panic in the batch is lost, but proxies that wait for the start must not wait for ever.
-                let revision = self.published.borrow().revision;
-                self.publish(revision);
+                // At start there is no last good state here, but proxies have one: nothing is served before a batch
+                // went through.
+                self.published.send_modify(|_| {});
                 return;
             }
         };

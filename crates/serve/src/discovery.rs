@@ -30,8 +30,8 @@ mod streams;
 mod wire;
 
 use admit::Refusal;
-pub(crate) use streams::Streams;
 pub(crate) use streams::Said;
+pub(crate) use streams::Streams;
 use wire::{Incoming, Outgoing, Wire};
 
 const DELTA: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
@@ -126,7 +126,8 @@ impl Opening {
         request: Request<Streaming<Incoming>>,
     ) -> Result<Response<ReceiverStream<Result<Outgoing, Status>>>, Refusal> {
         let shared = &self.shared;
-        let peer = request.extensions().get::<Peer>().expect("the listener gives every connection a peer").clone();
+        let peer =
+            request.extensions().get::<Peer>().expect("the listener gives every connection a peer").clone();
         let opened = match self.trust {
             Trust::Loopback => Ok(None),
             Trust::Token => {

@@ -93,7 +93,8 @@ pub fn load_or_create(
 ) -> Result<Identity, IdentityError> {
     let _lock = lock(&folders.state)?;
     let authority = match &folders.cacerts {
-        Some(given) => load_authority(given, Trust::Operator)?.ok_or_else(|| IdentityError::NoAuthority { folder: given.clone() })?,
+        Some(given) => load_authority(given, Trust::Operator)?
+            .ok_or_else(|| IdentityError::NoAuthority { folder: given.clone() })?,
         None => own_authority(&folders.state.join(CA_FOLDER), trust_domain, now)?,
     };
     Ok(Identity { authority, tokens: own_token_key(&folders.state.join(TOKEN_KEY))? })
@@ -151,7 +152,9 @@ fn own_authority(folder: &Path, trust_domain: &str, now: SystemTime) -> Result<A
     let root = create_root(trust_domain, entropy::bytes(), now)?;
     let beside = folder.with_extension("new");
     match std::fs::remove_dir_all(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &beside)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove", &beside)(error));
+        }
         _ => {}
     }
     private_file::create_folder(&beside)?;
@@ -163,7 +166,8 @@ fn own_authority(folder: &Path, trust_domain: &str, now: SystemTime) -> Result<A
     std::fs::rename(&beside, folder).map_err(failed("create", folder))?;
     let parent = folder.parent().unwrap_or(Path::new("."));
     File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed("flush", parent))?;
-    load_authority(folder, Trust::Own)?.ok_or_else(|| IdentityError::NoAuthority { folder: folder.to_owned() })
+    load_authority(folder, Trust::Own)?
+        .ok_or_else(|| IdentityError::NoAuthority { folder: folder.to_owned() })
 }
 
 /// The CA of a folder; `None` if it holds none of the files.

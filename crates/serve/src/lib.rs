@@ -31,6 +31,7 @@ mod admin;
 mod certificates;
 mod compile;
 mod discovery;
+mod dump;
 #[cfg(test)]
 mod fake;
 pub mod identity;
@@ -46,10 +47,10 @@ pub use tls::ServingError;
 
 use certificates::Certificates;
 use compile::Compiler;
-use pilothouse_engine::{Change, Engine};
 use discovery::{Ads, Discovery, Streams, Trust};
 use listen::Doorway;
 use metrics::{CompileMetrics, DiscoveryMetrics};
+use pilothouse_engine::{Change, Engine};
 use tls::Serving;
 
 /// What the process has one of.
@@ -99,7 +100,9 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// Discovery in plain text would be open to others.
-    #[error("discovery in plain text believes whoever connects and listens on loopback only; {0} is not loopback")]
+    #[error(
+        "discovery in plain text believes whoever connects and listens on loopback only; {0} is not loopback"
+    )]
     NotLoopback(SocketAddr),
 }
 
@@ -176,11 +179,8 @@ impl Daemon {
             None => (None, None),
         };
         let admin = Admin::bind(settings.admin).await?;
-        let addresses = Addresses {
-            discovery: discovery_address,
-            plaintext: plaintext_address,
-            admin: admin.address(),
-        };
+        let addresses =
+            Addresses { discovery: discovery_address, plaintext: plaintext_address, admin: admin.address() };
         Ok(Self { settings, process, identity, discovery, plaintext, admin, addresses })
     }
 
@@ -259,7 +259,10 @@ impl Daemon {
             Err(error) => return Err(failed("certificate", error)),
         };
         let compiled = CompileMetrics::new(&metrics);
-        tasks.spawn("compile", compile::run(compiler, settings.pacing, changes, inbox, compiled, tasks.stop()));
+        tasks.spawn(
+            "compile",
+            compile::run(compiler, settings.pacing, changes, inbox, compiled, tasks.stop()),
+        );
         tasks.spawn("certificate", serving.renew(tasks.stop()));
 
         let (accepting, incoming) = doorway.tls(discovery, acceptor, tasks.stop());

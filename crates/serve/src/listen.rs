@@ -91,8 +91,10 @@ impl Doorway {
         listener: TcpListener,
         acceptor: TlsAcceptor,
         stop: Stop,
-    ) -> (impl Future<Output = ()> + Send + use<>, mpsc::Receiver<io::Result<Link<tokio_rustls::server::TlsStream<TcpStream>>>>)
-    {
+    ) -> (
+        impl Future<Output = ()> + Send + use<>,
+        mpsc::Receiver<io::Result<Link<tokio_rustls::server::TlsStream<TcpStream>>>>,
+    ) {
         let (out, incoming) = mpsc::channel(BACKLOG);
         let this = self.clone();
         let accepting = async move {
@@ -191,7 +193,11 @@ impl<S> Connected for Link<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Link<S> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if let Poll::Ready(read) = Pin::new(&mut this.socket).poll_read(context, into) {
             return Poll::Ready(read);

@@ -28,7 +28,11 @@ impl CompileMetrics {
         metrics.part("compile", |registry| {
             registry.register("commits", "Batches applied", this.commits.clone());
             registry.register("changes", "Changes applied", this.changes.clone());
-            registry.register("snapshots", "Snapshots that differed from the one before", this.snapshots.clone());
+            registry.register(
+                "snapshots",
+                "Snapshots that differed from the one before",
+                this.snapshots.clone(),
+            );
             registry.register("panics", "Bugs caught while compiling", this.panics.clone());
             registry.register("duration_seconds", "Time to compile a batch", this.duration.clone());
         });
@@ -59,6 +63,7 @@ pub(crate) struct DiscoveryMetrics {
     /// Open streams of admitted proxies.
     pub(crate) streams: Gauge,
     connections: Gauge,
+    elsewhere: Counter,
     refusals: Family<Label, Counter>,
     responses: Family<Label, Counter>,
     bytes: Family<Label, Counter>,
@@ -71,6 +76,7 @@ impl DiscoveryMetrics {
         let this = Self {
             streams: Gauge::default(),
             connections: Gauge::default(),
+            elsewhere: Counter::default(),
             refusals: Family::default(),
             responses: Family::default(),
             bytes: Family::default(),
@@ -80,13 +86,26 @@ impl DiscoveryMetrics {
         metrics.part("discovery", |registry| {
             registry.register("streams", "Open streams of proxies", this.streams.clone());
             registry.register("connections", "Open connections", this.connections.clone());
+            registry.register(
+                "duplicate_uses",
+                "Streams of a workload that already had one from another address",
+                this.elsewhere.clone(),
+            );
             registry.register("refusals", "Streams refused, by reason", this.refusals.clone());
             registry.register("responses", "Responses sent, by type", this.responses.clone());
             registry.register("response_bytes", "Bytes of resources sent, by type", this.bytes.clone());
-            registry.register("rejections", "Responses that proxies rejected, by type", this.rejections.clone());
+            registry.register(
+                "rejections",
+                "Responses that proxies rejected, by type",
+                this.rejections.clone(),
+            );
             registry.register("certificates", "Leaves, by outcome", this.certificates.clone());
         });
         this
+    }
+
+    pub(crate) fn used_elsewhere(&self) {
+        self.elsewhere.inc();
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

@@ -1,6 +1,7 @@
 //! How proxies stand, as the admin port tells it and `pilothouse proxy-status` reads it.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pilothouse_base::ObjectKey;
 use pilothouse_xds::{Protocol, Status, TypeState};
@@ -102,6 +103,11 @@ pub struct Certificate {
     pub not_after: u64,
     /// When it is renewed, in seconds since 1970.
     pub renews: u64,
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// `delta` or `sotw`.

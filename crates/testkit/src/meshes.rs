@@ -35,23 +35,59 @@ impl Size {
 
     /// All objects: namespaces, services with their pods and slices, a route split and a rule for every tenth service.
     pub fn objects(&self) -> Vec<Value> {
-        let mut all: Vec<Value> =
-            (0..self.namespaces).map(|index| objects::namespace(&format!("ns{index}"))).collect();
+        let mut all = Vec::new();
+        self.each(&mut |object| all.push(object));
+        all
+    }
+
+    /// The same objects one by one: whoever measures memory does not want to hold them all.
+    pub fn each(&self, take: &mut impl FnMut(Value)) {
+        for index in 0..self.namespaces {
+            take(objects::namespace(&format!("ns{index}")));
+        }
         for service in 0..self.services {
-            let (namespace, name) = (self.namespace_of(service), format!("svc{service}"));
-            let address = format!("10.{}.{}.{}", 96 + service / 60_000, service / 250 % 250, service % 250 + 1);
-            all.push(objects::service(&namespace, &name, &address, &[("http", 80)]));
+            take(self.service(service));
             for endpoint in 0..self.endpoints {
-                all.push(self.pod(service, endpoint, 0));
+                take(self.pod(service, endpoint, 0));
             }
-            all.push(self.slice(service, 0));
+            take(self.slice(service, 0));
             if service % 10 == 0 {
-                let host = format!("{name}.{namespace}.svc.cluster.local");
-                all.push(objects::subsets(&namespace, &name, &host, 100));
-                all.push(objects::split(&namespace, &name, &host, 90));
+                take(self.rule(service, 100));
+                take(self.split(service, 90));
             }
         }
-        all
+    }
+
+    /// Pods whose proxies connect: of `services` services in the first `namespaces` namespaces, first one pod of each, then a
+    /// second one of each and so on. So meshes of different size can have the same clients.
+    pub fn proxies(&self, count: usize, namespaces: usize, services: usize) -> Vec<(String, String)> {
+        let chosen: Vec<usize> =
+            (0..self.services).filter(|service| service % self.namespaces < namespaces).take(services).collect();
+        let pods = (0..self.endpoints).flat_map(|endpoint| {
+            chosen.iter().map(move |&service| (self.namespace_of(service), self.pod_of(service, endpoint)))
+        });
+        pods.take(count).collect()
+    }
+
+    /// The host of a service.
+    pub fn host(&self, service: usize) -> String {
+        format!("svc{service}.{}.svc.cluster.local", self.namespace_of(service))
+    }
+
+    /// A service; a number beyond those of the mesh is a new one.
+    pub fn service(&self, service: usize) -> Value {
+        let address = format!("10.{}.{}.{}", 96 + service / 60_000, service / 250 % 250, service % 250 + 1);
+        objects::service(&self.namespace_of(service), &format!("svc{service}"), &address, &[("http", 80)])
+    }
+
+    /// The route split of a service.
+    pub fn split(&self, service: usize, first: u32) -> Value {
+        objects::split(&self.namespace_of(service), &format!("svc{service}"), &self.host(service), first)
+    }
+
+    /// The destination rule of a service.
+    pub fn rule(&self, service: usize, connections: u32) -> Value {
+        objects::subsets(&self.namespace_of(service), &format!("svc{service}"), &self.host(service), connections)
     }
 
     /// A pod; another generation has another address.

@@ -54,3 +54,16 @@ pub fn subsets(namespace: &str, name: &str, host: &str, connections: u32) -> Val
             "subsets": [{"name": "v1", "labels": {"version": "v1"}},
                         {"name": "v2", "labels": {"version": "v2"}}]}})
 }
+
+/// The mesh settings.
+pub fn mesh(settings: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"},
+        "data": {"mesh": settings.to_string()}})
+}
+
+/// A peer authentication policy for the workloads of an `app`.
+pub fn peer_authentication(namespace: &str, name: &str, app: &str, mode: &str) -> Value {
+    json!({"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": {"matchLabels": {"app": app}}, "mtls": {"mode": mode}}})
+}

@@ -70,10 +70,29 @@ const KINDS: [&str; 12] = [
 
 /// Sequences of up to `steps` steps.
 pub fn scripts(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(raw(), 1..steps).prop_map(|raw| {
+    (any::<bool>(), prop::collection::vec(raw(), 1..steps)).prop_map(|(is_furnished, raw)| {
         let mut shapes: Vec<Shape> = Vec::new();
-        raw.into_iter().filter_map(|step| unfold(step, &mut shapes)).collect()
+        let start = if is_furnished { furnished() } else { Vec::new() };
+        start.into_iter().chain(raw).filter_map(|step| unfold(step, &mut shapes)).collect()
     })
+}
+
+/// A start that random steps rarely find: a service with pods of two regions, a rule for it, and a connected proxy that
+/// knows where it runs.
+fn furnished() -> Vec<Raw> {
+    let apply = |kind, name, dice: &[u8]| {
+        let mut dice = dice.to_vec();
+        dice.resize(24, 0);
+        Raw::Apply(Shape { kind, namespace: 0, name, dice })
+    };
+    vec![
+        apply("Service", 0, &[1, 1, 0, 0, 0, 2, 0, 1]),
+        apply("Pod", 0, &[1, 0, 0, 1, 0, 0, 1, 0, 1]),
+        apply("Pod", 1, &[1, 0, 1, 1, 0, 0, 1, 2, 1, 0, 0, 0, 1]),
+        apply("DestinationRule", 0, &[1, 0, 3, 5, 1, 2, 2, 1]),
+        Raw::Other(Step::Commit),
+        Raw::Other(Step::Connect(0)),
+    ]
 }
 
 /// What decides an object.

@@ -30,7 +30,6 @@ pub use assignment::{assignment, empty_assignment};
 pub use cluster::cluster;
 pub use listener::listener;
 pub use route::{
-    Delivery, append_hosts, assemble, empty_route_table, pushed_host_name, pushed_virtual_host, route_table,
-    virtual_host,
+    Delivery, assemble, empty_route_table, route_table, virtual_host,
 };
 pub use secret::{root_secret, secret, workload_secret};

@@ -16,7 +16,7 @@ use pilothouse_view::plan::{ActionPlan, RoutePlan, VirtualHostPlan};
 
 pub(crate) use cors::FILTER as CORS_FILTER;
 pub(crate) use fault::FILTER as FAULT_FILTER;
-pub use table::{Delivery, append_hosts, assemble, empty_route_table, route_table};
+pub use table::{Delivery, assemble, empty_route_table, route_table};
 
 use crate::metadata;
 use headers::Mutations;
@@ -37,18 +37,6 @@ pub fn virtual_host(plan: &VirtualHostPlan) -> envoy::route::VirtualHost {
         include_request_attempt_count: *attempt_count,
         ..Default::default()
     }
-}
-
-/// The virtual host of a plan as a resource of its own, pushed beside a split table.
-pub fn pushed_virtual_host(table: &Name, plan: &VirtualHostPlan) -> envoy::route::VirtualHost {
-    envoy::route::VirtualHost { name: pushed_host_name(table, &plan.name), ..virtual_host(plan) }
-}
-
-/// The name of a pushed virtual host, of the resource and inside it: Envoy takes a host into the table that its name
-/// begins with, and ignores a removal if the two names differ.
-pub fn pushed_host_name(table: &Name, host: &Name) -> String {
-    // What follows the last slash is the host, so that part may not hold one.
-    format!("{table}/{}", host.as_str().replace('/', "_"))
 }
 
 fn route(plan: &RoutePlan) -> envoy::route::Route {

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use pilothouse_base::{Locality, Namespace, Selector};
 use pilothouse_config::MtlsMode;
+use pilothouse_config::traffic_policy::ClientTlsMode;
 
 use crate::backends::{backends, ip};
 use crate::plan::{AssignmentPlan, EndpointPlan, LocalityPlan};
-use crate::policy::effective;
+use crate::policy::{Effective, effective};
 use crate::query::{AssignmentKey, ClusterKey, Role};
 use crate::reader::Reader;
 use crate::mtls;
@@ -40,18 +41,22 @@ pub(crate) fn assignment(key: &AssignmentKey, read: &mut Reader<'_>) -> Assignme
     let nothing = AssignmentPlan { cluster: name.clone(), localities: Vec::new() };
     let Some(service) = read.service(&key.cluster.service) else { return nothing };
     let Some(port) = service.port(key.cluster.port) else { return nothing };
-    let labels = match &key.cluster.subset {
-        None => pilothouse_base::Labels::default(),
-        subset => match effective(&key.cluster.rules, key.cluster.port, subset.as_ref(), read).labels {
-            Some(labels) => labels,
-            None => return nothing,
-        },
-    };
+    let Effective { policy, labels, .. } =
+        effective(&key.cluster.rules, key.cluster.port, key.cluster.subset.as_ref(), read);
+    let Some(labels) = labels else { return nothing };
     let wanted = Selector::new(labels);
+    // Below a share of healthy endpoints Envoy sends to all of them; those that never were ready must not be among these.
+    let only_healthy = policy.outlier.as_ref().is_some_and(|outlier| outlier.min_health_percent > 0);
+    // A rule that says how connections are secured decides, whatever the endpoint is capable of.
+    let never_mtls = policy.tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::IstioMutual);
     let mut groups: BTreeMap<(u32, Locality), Vec<EndpointPlan>> = BTreeMap::new();
     for one in backends(&service, port, read) {
         let Some(address) = ip(&one.address).filter(|_| wanted.matches(&one.labels)) else { continue };
+        if only_healthy && !one.healthy {
+            continue;
+        }
         let mtls = one.meshed
+            && !never_mtls
             && mtls::of_workload(&one.namespace, &one.labels, read).of(one.port) != MtlsMode::Disable;
         let rank = key.locality.as_ref().map_or(0, |client| distance(client, &one.locality));
         groups.entry((rank, one.locality)).or_default().push(EndpointPlan {

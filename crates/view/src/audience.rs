@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pilothouse_base::{Labels, Locality, Name, Namespace, ObjectKey};
 use pilothouse_config::service::{Resolution, TargetPort};
-use pilothouse_config::{MtlsMode, Pod, Service, ServicePort};
+use pilothouse_config::{EndpointSlice, MtlsMode, Pod, Service, ServicePort};
 use pilothouse_world::ServiceRef;
 
 use crate::backends::target_port;
@@ -87,13 +87,19 @@ fn targets_of(
     workload: &Workload,
     read: &mut Reader<'_>,
 ) -> Vec<(Arc<Service>, ServicePort, u16)> {
-    let mut services: Vec<Arc<Service>> =
-        read.services_in(namespace).into_iter().filter(|service| leads_to(service, workload)).collect();
+    let mut services = read.services_in(namespace);
     services.sort_by(|a, b| a.meta.created.cmp(&b.meta.created).then_with(|| a.host.cmp(&b.host)));
     let mut all = Vec::new();
     for service in services {
+        let picked = leads_to(&service, workload);
+        let slices = if picked || !service.is_kubernetes() || service.selector.is_some() {
+            Vec::new()
+        } else {
+            slices_with(&service, workload, read)
+        };
         for port in service.ports.iter().filter(|port| port.protocol != pilothouse_base::Protocol::Udp) {
             let target = match (&workload.pod, &port.target) {
+                _ if !picked => slices.iter().find_map(|slice| slice.ports.get(&port.name).copied()),
                 (Some(pod), target) => target_port(target, pod),
                 (None, TargetPort::Number(number)) => Some(*number),
                 (None, TargetPort::Named(_)) => Some(port.number),
@@ -104,6 +110,14 @@ fn targets_of(
         }
     }
     all
+}
+
+/// The slices of a service without a selector that name an address of a workload.
+fn slices_with(service: &Service, workload: &Workload, read: &mut Reader<'_>) -> Vec<Arc<EndpointSlice>> {
+    let slices = read.endpoints(&ServiceRef::of(service)).slices.into_iter().map(|(slice, _)| slice);
+    slices
+        .filter(|slice| slice.endpoints.iter().any(|one| workload.addresses.contains(&one.address)))
+        .collect()
 }
 
 /// Whether a service sends traffic to a workload: its selector picks it, or its own endpoints name one of its addresses.

@@ -2,7 +2,7 @@
 
 use pilothouse_base::{Name, Namespace, Protocol};
 use pilothouse_config::endpoint::EndpointAddress;
-use pilothouse_config::service::Resolution;
+use pilothouse_config::service::{Resolution, TargetPort};
 use pilothouse_config::traffic_policy::{ClientTlsMode, LoadBalancer};
 use pilothouse_config::{MtlsMode, Service, ServicePort};
 
@@ -130,8 +130,13 @@ fn discovery(
             names.truncate(1);
             Some(Discovery::LogicalDns(names))
         }
-        Resolution::Endpoints | Resolution::Headless | Resolution::OriginalDestination => {
-            Some(Discovery::OriginalDestination { port: None })
+        Resolution::Endpoints | Resolution::Headless => Some(Discovery::OriginalDestination { port: None }),
+        Resolution::OriginalDestination => {
+            let target = match port.target {
+                TargetPort::Number(number) => Some(number).filter(|number| *number != port.number),
+                TargetPort::Named(_) => None,
+            };
+            Some(Discovery::OriginalDestination { port: target })
         }
         Resolution::Alias(_) => None,
     }
@@ -161,8 +166,8 @@ fn names_to_resolve(
         .collect();
     if reached.is_empty() && !service.host.is_wildcard() && labels.is_empty() {
         let target = match port.target {
-            pilothouse_config::service::TargetPort::Number(number) => number,
-            pilothouse_config::service::TargetPort::Named(_) => port.number,
+            TargetPort::Number(number) => number,
+            TargetPort::Named(_) => port.number,
         };
         names.push(DnsEndpoint {
             host: Name::from(service.host.as_str()),

@@ -1,9 +1,14 @@
 //! What is to be said about an object's references to others: destinations, subsets, gateways, secrets. The object is
 //! looked at as its own namespace sees the mesh.
 
-use pilothouse_base::{Hostname, Kind, ObjectKey};
-use pilothouse_config::gateway::ServerTlsMode;
+mod servers;
+
+use std::collections::BTreeSet;
+
+use pilothouse_base::{Hostname, Kind, ObjectKey, Protocol};
+use pilothouse_config::service::Resolution;
 use pilothouse_config::virtual_service::{Destination, GatewayRef, HttpAction, HttpDestination};
+use pilothouse_config::VirtualService;
 use pilothouse_diag::{Diagnostic, Diagnostics, FieldPath, catalogue};
 
 use crate::reader::Reader;
@@ -13,7 +18,7 @@ pub(crate) fn findings(object: &ObjectKey, read: &mut Reader<'_>) -> Vec<Diagnos
     match object.kind {
         Kind::VirtualService => virtual_service(object, read, &mut out),
         Kind::DestinationRule => destination_rule(object, read, &mut out),
-        Kind::Gateway => gateway(object, read, &mut out),
+        Kind::Gateway => servers::gateway(object, read, &mut out),
         Kind::PeerAuthentication => peer_authentication(object, read, &mut out),
         _ => {}
     }
@@ -34,6 +39,8 @@ fn virtual_service(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics
         }
     }
     let spec = FieldPath::spec();
+    overruled(key, &object, read, out);
+    let arriving = ports_of(&object, read);
     for rule in &object.http {
         let at = spec.field("http").index(rule.index);
         if let HttpAction::Route(destinations) = &rule.action {
@@ -43,6 +50,9 @@ fn virtual_service(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics
                 let share = share(one, destinations.len(), total);
                 let effect = format!("{share} of the requests matching this rule fail with 503");
                 destination(&one.destination, key, &at, &effect, read, out);
+                if !object.hosts.contains(&one.destination.host) {
+                    ambiguous(&one.destination, key, &at, &arriving, &share, read, out);
+                }
             }
         }
         for mirror in &rule.mirrors {
@@ -93,6 +103,14 @@ fn destination(
             .help_closest(&short(&to.host), hosts.iter().map(String::as_str));
         return;
     };
+    if let Resolution::Alias(real) = &target.service.resolution {
+        out.report(catalogue::UNKNOWN_DESTINATION, &at.field("host"))
+            .value(&to.host)
+            .read_as(real)
+            .effect(effect)
+            .help(format_args!("the service is another name for {real}; define that host by a ServiceEntry"));
+        return;
+    }
     if let Some(port) = to.port
         && target.service.port(port).is_none()
     {
@@ -113,6 +131,80 @@ fn destination(
     }
 }
 
+/// Hosts that an older virtual service rules in the mesh.
+fn overruled(key: &ObjectKey, object: &VirtualService, read: &mut Reader<'_>, out: &mut Diagnostics) {
+    if object.http.is_empty() || !object.gateways.contains(&GatewayRef::Mesh) {
+        return;
+    }
+    let claims = read.claims(&key.namespace);
+    let before: Vec<_> = claims
+        .iter()
+        .take_while(|header| header.meta.key != *key)
+        .filter(|header| header.http_for_all && header.gateways.contains(&GatewayRef::Mesh))
+        .collect();
+    for host in &object.hosts {
+        if let Some(other) = before.iter().find(|header| header.hosts.contains(host)) {
+            out.report(catalogue::RULE_CONFLICT, &FieldPath::spec().field("hosts"))
+                .value(host)
+                .effect(format_args!("sidecars follow {} for this host", other.meta.key))
+                .help("put the rules of a host into one virtual service");
+        }
+    }
+}
+
+/// The ports at which requests for the hosts of a virtual service arrive.
+fn ports_of(object: &VirtualService, read: &mut Reader<'_>) -> BTreeSet<u16> {
+    let mut ports = BTreeSet::new();
+    for gateway in &object.gateways {
+        match gateway {
+            GatewayRef::Mesh => {
+                let targets = read.targets(object.meta.namespace());
+                for host in &object.hosts {
+                    match targets.by_host.get(host) {
+                        Some(target) => ports.extend(
+                            target.service.ports.iter().filter(|port| !port.protocol.is_tcp()).map(|port| port.number),
+                        ),
+                        None => {
+                            ports.insert(80);
+                        }
+                    }
+                }
+            }
+            GatewayRef::Named(namespace, name) => {
+                let gateways = read.gateways();
+                let found = gateways
+                    .iter()
+                    .find(|one| one.meta.key.namespace == *namespace && one.meta.key.name == *name);
+                let servers = found.iter().flat_map(|gateway| &gateway.servers);
+                ports.extend(servers.filter(|server| server.protocol != Protocol::Tcp).map(|server| server.port));
+            }
+        }
+    }
+    ports
+}
+
+/// A destination without a port whose service has several, none of them the one at which requests arrive.
+fn ambiguous(
+    to: &Destination,
+    object: &ObjectKey,
+    at: &FieldPath,
+    arriving: &BTreeSet<u16>,
+    share: &str,
+    read: &mut Reader<'_>,
+    out: &mut Diagnostics,
+) {
+    let Some(target) = read.target(&object.namespace, &to.host) else { return };
+    if to.port.is_some() || target.service.ports.len() < 2 {
+        return;
+    }
+    let Some(missing) = arriving.iter().find(|port| target.service.port(**port).is_none()) else { return };
+    let ports: Vec<String> = target.service.ports.iter().map(|port| port.number.to_string()).collect();
+    out.report(catalogue::AMBIGUOUS_PORT, at)
+        .value(&to.host)
+        .effect(format_args!("{share} of the requests that arrive at port {missing} fail with 503"))
+        .help(format_args!("set port.number to one of: {}", ports.join(", ")));
+}
+
 fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
     let Some(object) = read.rule(key) else { return };
     let targets = read.targets(&key.namespace);
@@ -126,20 +218,16 @@ fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostic
             .value(&object.host)
             .effect("none until such a service appears");
     }
-}
-
-fn gateway(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
-    let gateways = read.gateways();
-    let Some(object) = gateways.iter().find(|one| one.meta.key == *key) else { return };
-    for server in &object.servers {
-        let Some(tls) = &server.tls else { continue };
-        if let ServerTlsMode::Simple { credential } = &tls.mode
-            && read.secret(&key.namespace, credential).and_then(|secret| secret.certificate.clone()).is_none()
-        {
-            let at = FieldPath::spec().field("servers").index(server.index).field("tls").field("credentialName");
-            out.report(catalogue::UNKNOWN_SECRET, &at)
-                .value(credential)
-                .effect("TLS connections to this server fail until the secret exists where the gateway runs");
+    if object.policy == Default::default() {
+        return;
+    }
+    let headers = read.rule_headers(&key.namespace);
+    let older = headers.iter().take_while(|header| header.meta.key != *key).filter(|header| header.host == object.host);
+    for header in older {
+        if read.rule(&header.meta.key).is_some_and(|rule| rule.policy != Default::default()) {
+            out.report(catalogue::RULE_CONFLICT, &FieldPath::spec().field("trafficPolicy"))
+                .effect(format_args!("none: that of {} counts for the host; only subsets are put together", header.meta.key));
+            return;
         }
     }
 }

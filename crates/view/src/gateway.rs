@@ -3,6 +3,8 @@
 //! The first server that claims a port, a plain chain or a server name keeps it; a later one that cannot share is left
 //! out. A server whose certificate cannot be understood stays closed, alone.
 
+mod upstream;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -14,10 +16,10 @@ use pilothouse_config::{Gateway, Mesh, Server};
 use pilothouse_world::VirtualServiceHeader;
 
 use crate::plan::{
-    CatchAll, ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, ListenerPlan, ListenerPort, Network, Routes,
+    CatchAll, ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
     ServerTlsPlan, Sniffing, TcpPlan,
 };
-use crate::query::{GatewayKey, HostKey, HostSource, SecretKey, TableKey};
+use crate::query::{GatewayKey, HostKey, HostSource, Otherwise, SecretKey, TableKey};
 use crate::reader::Reader;
 use crate::{l4, names};
 
@@ -46,19 +48,19 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
     let gateways: Vec<Arc<Gateway>> =
         read.gateways().into_iter().filter(|one| key.gateways.contains(&one.meta.key)).collect();
     let claims = read.claims(&key.client.namespace);
-    let any: IpAddr = if key.client.v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
     let mut listeners: BTreeMap<(IpAddr, u16), Shared> = BTreeMap::new();
     let mut tables: BTreeMap<Name, Vec<(&Server, &ObjectKey)>> = BTreeMap::new();
     let mut secrets = BTreeSet::new();
     for gateway in &gateways {
         for server in &gateway.servers {
             let target = key.ports.iter().find(|(port, _)| *port == server.port).map_or(server.port, |(_, to)| *to);
-            let address = server.bind.unwrap_or(any);
+            let address = server.bind.unwrap_or(any(key.client.v6));
             let shared = listeners.entry((address, target)).or_default();
             let at = At { key, server, gateway: &gateway.meta.key, target, claims: &claims, mesh: &mesh };
             at.serve(shared, &mut tables, &mut secrets, read);
         }
     }
+    upstream::secrets(&key.client.namespace, &mut secrets, read);
     let listeners = listeners
         .into_iter()
         .filter(|(_, shared)| !shared.chains.is_empty() || shared.plain.is_some())
@@ -71,7 +73,7 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
                 direction: Direction::Outbound,
                 hands_over: false,
                 original_dst: false,
-                sniffing: Sniffing { tls: tls.then(Vec::new), http: None, timeout: None },
+                sniffing: Sniffing { tls: tls.then_some(Inspected::Everywhere), http: None, timeout: None },
                 chains,
                 default_chain: None,
                 access_log: mesh.access_log.clone(),
@@ -131,11 +133,7 @@ impl<'a> At<'a> {
     }
 
     fn plain_http(&self, shared: &mut Shared, tables: &mut BTreeMap<Name, Vec<(&'a Server, &'a ObjectKey)>>) {
-        let mut table = format!("http.{}", self.target);
-        if let Some(bind) = self.server.bind {
-            table = format!("{table}.{bind}");
-        }
-        let table = Name::from(table);
+        let table = self.bound_table(Name::from(format!("http.{}", self.target)));
         if shared.plain.is_some() && !tables.contains_key(&table) {
             return;
         }
@@ -158,6 +156,7 @@ impl<'a> At<'a> {
         let Some(server_names) = self.claim_server_names(shared) else { return };
         let network = if self.server.protocol == Protocol::Https || self.server.protocol.is_http() {
             let table = names::https_table(self.server.port, &self.server.port_name, self.gateway);
+            let table = self.bound_table(table);
             if tables.contains_key(&table) {
                 return;
             }
@@ -177,6 +176,14 @@ impl<'a> At<'a> {
             tls,
             network,
         });
+    }
+
+    /// The name of a route table of a server that may listen on one address alone.
+    fn bound_table(&self, table: Name) -> Name {
+        match self.server.bind {
+            Some(bind) => Name::from(format!("{table}.{bind}")),
+            None => table,
+        }
     }
 
     /// The server names of this server, if nobody has one of them yet; `*` takes every name.
@@ -281,10 +288,9 @@ impl<'a> At<'a> {
     }
 
     fn http(&self, table: &Name, stat_prefix: Option<Name>) -> HttpPlan {
-        let address = self.server.bind.map_or_else(|| "0.0.0.0".to_owned(), |bind| bind.to_string());
+        let listener = names::listener(self.server.bind.unwrap_or(any(self.key.client.v6)), self.target);
         HttpPlan {
-            stat_prefix: stat_prefix
-                .unwrap_or_else(|| Name::from(format!("outbound_{address}_{}", self.target))),
+            stat_prefix: stat_prefix.unwrap_or_else(|| Name::from(format!("outbound_{listener}"))),
             routes: Routes::Discovered(table.clone()),
             role: HttpRole::Gateway,
             grpc_web: self.server.protocol == Protocol::GrpcWeb,
@@ -292,6 +298,11 @@ impl<'a> At<'a> {
             access_log: self.mesh.access_log.clone(),
         }
     }
+}
+
+/// Every address.
+fn any(v6: bool) -> IpAddr {
+    if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
 }
 
 /// The hosts that a virtual service has at a server: what both name, the narrower form of each. None if it is not bound.
@@ -335,6 +346,8 @@ fn table(
         for header in claims.iter().filter(|header| header.http) {
             for host in hosts_of(header, server, gateway) {
                 let entry = hosts.entry(host).or_insert_with(|| (server.port, redirect, Vec::new()));
+                // One server that asks for HTTPS is enough, however many serve the host in plain text.
+                entry.1 |= redirect;
                 let bound = (header.meta.key.clone(), Some((*gateway).clone()));
                 if !entry.2.contains(&bound) {
                     entry.2.push(bound);
@@ -353,7 +366,11 @@ fn table(
             source: if objects.is_empty() {
                 HostSource::Nothing
             } else {
-                HostSource::VirtualServices { client: key.client.clone(), objects: objects.into() }
+                HostSource::VirtualServices {
+                    client: key.client.clone(),
+                    objects: objects.into(),
+                    otherwise: Otherwise::Never,
+                }
             },
             require_tls,
         })

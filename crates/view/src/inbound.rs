@@ -12,9 +12,10 @@ use pilothouse_config::{Mesh, MtlsMode};
 use crate::names;
 use crate::plan::{
     ActionPlan, ChainMatch, ChainPlan, ClusterPlan, ClusterService, Direction, Discovery, HttpPlan, HttpRole,
-    ListenerPlan, ListenerPort, Network, RouteMatchPlan, RoutePlan, RouteToPlan, Routes, ServerTlsPlan, Sniffing,
+    Inspected, ListenerPlan, ListenerPort, Network, RouteMatchPlan, RoutePlan, RouteToPlan, Routes, ServerTlsPlan, Sniffing,
     TcpPlan, Transport, UpstreamProtocol, UpstreamTls, VirtualHostPlan, WeightedPlan,
 };
+use crate::policy::effective;
 use crate::query::{InboundKey, InboundPort};
 use crate::reader::Reader;
 
@@ -91,17 +92,20 @@ pub(crate) fn inbound(key: &InboundKey, read: &mut Reader<'_>) -> Inbound {
         default_chain: None,
         access_log: mesh.access_log.clone(),
     };
-    Inbound { listener, clusters: ports.iter().map(|port| cluster(port, &mesh)).collect() }
+    Inbound { listener, clusters: ports.iter().map(|port| cluster(port, &mesh, read)).collect() }
 }
 
-/// Where an inspector runs: nowhere, everywhere, or on these ports.
-fn inspected(places: &[Place<'_>], needs: impl Fn(&Place<'_>) -> bool) -> Option<Vec<u16>> {
+/// Where an inspector runs: only where a chain needs it, for it keeps servers that speak first waiting.
+fn inspected(places: &[Place<'_>], needs: impl Fn(&Place<'_>) -> bool) -> Option<Inspected> {
+    let ports = |wanted: bool| -> Vec<u16> {
+        places.iter().filter(|place| needs(place) == wanted).filter_map(|place| place.port).collect()
+    };
     if places.iter().any(|place| place.port.is_none() && needs(place)) {
-        return Some(Vec::new());
+        let others = ports(false);
+        return Some(if others.is_empty() { Inspected::Everywhere } else { Inspected::Except(others) });
     }
-    let ports: Vec<u16> =
-        places.iter().filter(|place| needs(place)).filter_map(|place| place.port).collect();
-    (!ports.is_empty()).then_some(ports)
+    let ports = ports(true);
+    (!ports.is_empty()).then_some(Inspected::Only(ports))
 }
 
 /// Somebody dialled the capture port itself: without this chain the connection would come back to it for ever.
@@ -279,13 +283,14 @@ fn http_plan(place: &Place<'_>, any: IpAddr, peer_certificate: bool, mesh: &Mesh
     }
 }
 
-fn cluster(port: &InboundPort, mesh: &Mesh) -> ClusterPlan {
+fn cluster(port: &InboundPort, mesh: &Mesh, read: &mut Reader<'_>) -> ClusterPlan {
+    let pool = limits(port, read);
     ClusterPlan {
         name: names::inbound_cluster(port.target),
         discovery: Discovery::Inbound,
-        connect_timeout: mesh.connect_timeout,
+        connect_timeout: pool.connect_timeout.unwrap_or(mesh.connect_timeout),
         load_balancer: LoadBalancer::Passthrough,
-        pool: ConnectionPool::default(),
+        pool,
         outlier: None,
         protocol: match port.protocol {
             protocol if protocol.is_http2() => UpstreamProtocol::Http2,
@@ -302,4 +307,13 @@ fn cluster(port: &InboundPort, mesh: &Mesh) -> ClusterPlan {
         subset: None,
         rule: None,
     }
+}
+
+/// The limits that the destination rule of a service sets, as the namespace of the service sees them: they hold in front of its
+/// workloads too. Nothing else of a rule does.
+fn limits(port: &InboundPort, read: &mut Reader<'_>) -> ConnectionPool {
+    let service = &port.service;
+    let target = read.target(&service.namespace, &service.host).filter(|target| target.name() == *service);
+    let pool = target.and_then(|target| effective(&target.rules, port.service_port, None, read).policy.connection_pool);
+    ConnectionPool { h2_upgrade: false, ..pool.unwrap_or_default() }
 }

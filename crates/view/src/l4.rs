@@ -1,6 +1,7 @@
 //! TCP and TLS rules of virtual services, applied to one service port.
 
 use pilothouse_base::{Hostname, Name, ObjectKey};
+use pilothouse_config::service::Resolution;
 use pilothouse_config::traffic_policy::{ClientTlsMode, HashKey, LoadBalancer};
 use pilothouse_config::virtual_service::{Destination, GatewayRef, L4Destination, L4Match};
 
@@ -157,7 +158,14 @@ pub(crate) fn host_and_port(
     read: &mut Reader<'_>,
 ) -> (Hostname, u16) {
     let target = read.target(&client.namespace, &destination.host);
-    let host = target.as_ref().map_or_else(|| destination.host.clone(), |target| target.service.host.clone());
+    let host = match &target {
+        Some(target) => match &target.service.resolution {
+            // What it leads to is no service here; requests fail under the name that does not exist.
+            Resolution::Alias(real) => real.clone(),
+            _ => target.service.host.clone(),
+        },
+        None => destination.host.clone(),
+    };
     let only = target.and_then(|target| match target.service.ports.as_slice() {
         [only] => Some(only.number),
         _ => None,

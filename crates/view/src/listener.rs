@@ -9,7 +9,7 @@ use pilothouse_config::mesh::OutboundPolicy;
 use crate::l4::{self, Carried};
 use crate::names;
 use crate::plan::{
-    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, ListenerPlan, ListenerPort, Network, Routes,
+    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
     ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 use crate::query::{ListenerKey, OutboundListener};
@@ -53,7 +53,7 @@ fn capture(v6: bool, mesh: &Mesh) -> ListenerPlan {
             },
         ],
         default_chain: None,
-        access_log: None,
+        access_log: mesh.access_log.clone(),
     }
 }
 
@@ -86,7 +86,7 @@ fn outbound(key: &OutboundListener, mesh: &Mesh, read: &mut Reader<'_>) -> Liste
     let mut chains = Vec::new();
     let mut sniffing = Sniffing::default();
     if let Some((table, grpc_web)) = http {
-        sniffing.http = Some(Vec::new());
+        sniffing.http = Some(Inspected::Everywhere);
         chains.push(http_chain(&name, table, *grpc_web, mesh));
     }
     let mut fallback = None;
@@ -111,7 +111,7 @@ fn outbound(key: &OutboundListener, mesh: &Mesh, read: &mut Reader<'_>) -> Liste
                 matches,
             };
             if !server_names.is_empty() {
-                sniffing.tls = Some(Vec::new());
+                sniffing.tls = Some(Inspected::Everywhere);
             }
             if chain.matches.server_names.is_empty() && chain.matches.prefix_ranges.is_empty() {
                 fallback.get_or_insert(chain);
@@ -120,20 +120,18 @@ fn outbound(key: &OutboundListener, mesh: &Mesh, read: &mut Reader<'_>) -> Liste
             }
         }
     }
-    let wildcard = address.is_unspecified();
     let default_chain = match fallback {
         Some(only) if chains.is_empty() => {
             chains.push(only);
             None
         }
         Some(rest) => Some(rest),
-        None if wildcard || http.is_some() => Some(ChainPlan {
+        None => Some(ChainPlan {
             name: Name::from("PassthroughFilterChain"),
             matches: ChainMatch::default(),
             tls: ServerTlsPlan::None,
             network: Network::Tcp(unknown(mesh)),
         }),
-        None => None,
     };
     if sniffing.http.is_some() || sniffing.tls.is_some() {
         sniffing.timeout = Some(mesh.protocol_detection_timeout);
@@ -147,7 +145,7 @@ fn outbound(key: &OutboundListener, mesh: &Mesh, read: &mut Reader<'_>) -> Liste
         sniffing,
         chains,
         default_chain,
-        access_log: None,
+        access_log: mesh.access_log.clone(),
     }
 }
 

@@ -27,32 +27,47 @@ impl Modes {
 /// The modes of a workload: mesh, then namespace, then workload policy; only the oldest one of each scope counts, and a
 /// policy with a selector in the root namespace never does.
 pub(crate) fn of_workload(namespace: &Namespace, labels: &Labels, read: &mut Reader<'_>) -> Modes {
-    let (mut all, own) = scopes(namespace, read);
-    let mut ports = BTreeMap::new();
+    let Scopes { mut all, mut ports, own } = scopes(namespace, read);
     let workload = own.iter().find(|one| one.selector.as_ref().is_some_and(|selector| selector.matches(labels)));
     if let Some(policy) = workload {
         all = policy.mode.unwrap_or(all);
-        ports = policy.ports.iter().map(|(port, mode)| (*port, mode.unwrap_or(all))).collect();
+        ports.extend(policy.ports.iter().map(|(port, mode)| (*port, mode.unwrap_or(all))));
     }
     Modes { all, ports }
 }
 
 /// The mode of a namespace, as clients infer it for a service: workload policies do not count.
 pub(crate) fn of_namespace(namespace: &Namespace, read: &mut Reader<'_>) -> MtlsMode {
-    scopes(namespace, read).0
+    scopes(namespace, read).all
 }
 
-/// The mode from mesh and namespace policies, and the policies of the namespace that select workloads.
-fn scopes(namespace: &Namespace, read: &mut Reader<'_>) -> (MtlsMode, Vec<Arc<PeerAuthentication>>) {
+/// What mesh and namespace policies say.
+struct Scopes {
+    all: MtlsMode,
+    /// Ports that they close. Modes by port are meant for policies with a selector; `check` keeps those that are STRICT where
+    /// there is none, and tells the user that these count.
+    ports: BTreeMap<u16, MtlsMode>,
+    /// The policies of the namespace.
+    own: Vec<Arc<PeerAuthentication>>,
+}
+
+fn scopes(namespace: &Namespace, read: &mut Reader<'_>) -> Scopes {
     let root = read.mesh().root_namespace.clone();
-    let wide = |policies: &[Arc<PeerAuthentication>]| {
-        policies.iter().find(|one| one.selector.is_none()).and_then(|policy| policy.mode)
-    };
-    let mut mode = wide(&read.peer_authentications(&root)).unwrap_or(MtlsMode::Permissive);
-    if *namespace == root {
-        return (mode, Vec::new());
+    let mut scopes = Scopes { all: MtlsMode::Permissive, ports: BTreeMap::new(), own: Vec::new() };
+    let of_mesh = read.peer_authentications(&root);
+    scopes.add(&of_mesh);
+    if *namespace != root {
+        scopes.own = read.peer_authentications(namespace);
+        scopes.add(&scopes.own.clone());
     }
-    let own = read.peer_authentications(namespace);
-    mode = wide(&own).unwrap_or(mode);
-    (mode, own)
+    scopes
+}
+
+impl Scopes {
+    /// Lays the oldest policy without a selector over what there is.
+    fn add(&mut self, policies: &[Arc<PeerAuthentication>]) {
+        let Some(policy) = policies.iter().find(|one| one.selector.is_none()) else { return };
+        self.all = policy.mode.unwrap_or(self.all);
+        self.ports.extend(policy.ports.iter().map(|(port, mode)| (*port, mode.unwrap_or(self.all))));
+    }
 }

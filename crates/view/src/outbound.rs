@@ -3,6 +3,8 @@
 //! HTTP of all services on one port shares the listener of that port on all addresses and the route table named like the
 //! port. Everything else has a listener at its own address, where it can be told apart from others.
 
+mod hosts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -12,14 +14,14 @@ use pilothouse_config::mesh::OutboundPolicy;
 use pilothouse_config::service::{Cidr, Resolution};
 use pilothouse_config::virtual_service::GatewayRef;
 use pilothouse_config::{Service, ServicePort};
-use pilothouse_world::{ServiceRef, VirtualServiceHeader};
+use pilothouse_world::VirtualServiceHeader;
 
 use crate::backends::{backends, ip};
 use crate::names;
 use crate::plan::CatchAll;
-use crate::query::{Client, HostKey, HostSource, ListenerKey, OutboundListener, TableKey, TcpEntry};
+use crate::query::{Client, ListenerKey, OutboundListener, TableKey, TcpEntry};
 use crate::reader::Reader;
-use crate::targets::{Target, Targets};
+use crate::targets::Target;
 
 /// Outbound listeners and route tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub(crate) fn outbound(client: &Client, read: &mut Reader<'_>) -> Outbound {
         }
     }
 
+    let http_claims = hosts::HttpClaims::new(&claims);
     let catch_all = Some(match mesh.outbound {
         OutboundPolicy::AllowAny => CatchAll::Passthrough,
         OutboundPolicy::RegistryOnly => CatchAll::Block,
@@ -79,11 +82,11 @@ pub(crate) fn outbound(client: &Client, read: &mut Reader<'_>) -> Outbound {
         .map(|port| TableKey {
             name: Name::from(port.to_string()),
             catch_all,
-            hosts: hosts(port, client, &targets, &claims, mesh.domain.as_str()),
+            hosts: hosts::hosts(port, client, &targets, &http_claims, mesh.domain.as_str()),
         })
         .collect();
     tables.extend(sniffed.into_iter().filter(|(name, _)| asked.contains(name)).map(|(name, (target, port))| {
-        let mut host = host_of(&target, port, client, &claims);
+        let mut host = hosts::host_of(&target.service.host, Some(&target), port, client, &http_claims);
         host.domains = Arc::from([Name::from("*")]);
         TableKey { name, catch_all: None, hosts: Arc::from([host]) }
     }));
@@ -182,12 +185,12 @@ impl<'c> Listeners<'c> {
                 && one.by_server_name == entry.by_server_name
                 && (!one.by_server_name || one.service.host == entry.service.host)
         };
+        if listener.http.is_none() {
+            listener.http = http.map(|table| (table, false));
+        }
         // First come, first served: a later service with the same match would never be reached.
         if listener.tcp.iter().any(same_match) {
             return;
-        }
-        if listener.http.is_none() {
-            listener.http = http.map(|table| (table, false));
         }
         listener.additional.extend(additional);
         listener.client = listener.client.take().or(client);
@@ -217,138 +220,4 @@ fn has_own_address(service: &Service) -> bool {
 fn l4_claims(host: &Hostname, claims: &[&VirtualServiceHeader]) -> Arc<[ObjectKey]> {
     let ruling = claims.iter().filter(|header| header.l4 && header.hosts.iter().any(|own| own.covers(host)));
     ruling.map(|header| header.meta.key.clone()).collect()
-}
-
-/// The virtual service that routes HTTP of a host: the first one that names it, else the one whose wildcard is the most
-/// specific.
-fn http_claim<'h>(host: &Hostname, claims: &[&'h VirtualServiceHeader]) -> Option<&'h VirtualServiceHeader> {
-    let http = || claims.iter().copied().filter(|header| header.http);
-    http().find(|header| header.hosts.contains(host)).or_else(|| {
-        http()
-            .filter_map(|header| {
-                let best = header.hosts.iter().filter(|own| own.covers(host)).map(Hostname::specificity).min();
-                best.map(|best| (best, header))
-            })
-            // Stable: the first one in order of precedence wins among equals.
-            .min_by_key(|(best, _)| *best)
-            .map(|(_, header)| header)
-    })
-}
-
-/// The virtual host of a service port; its domains are filled in by the caller.
-fn host_of(target: &Target, port: u16, client: &Client, claims: &[&VirtualServiceHeader]) -> HostKey {
-    let service = &target.service;
-    HostKey {
-        name: names::host_port(&service.host, port),
-        domains: Arc::from([]),
-        port,
-        source: match http_claim(&service.host, claims) {
-            Some(header) => HostSource::VirtualServices {
-                client: client.clone(),
-                objects: Arc::from([(header.meta.key.clone(), None)]),
-            },
-            None => HostSource::Service { service: ServiceRef::of(service), rules: target.rules.clone() },
-        },
-        require_tls: false,
-    }
-}
-
-/// The virtual hosts of a port, ordered by name, no domain twice.
-fn hosts(
-    port: u16,
-    client: &Client,
-    targets: &Targets,
-    claims: &[&VirtualServiceHeader],
-    domain: &str,
-) -> Arc<[HostKey]> {
-    let serves = |service: &Service| {
-        service.port(port).is_some_and(|port| port.protocol.is_http() || port.protocol == Protocol::Auto)
-    };
-    let mut all: Vec<(HostKey, Vec<String>)> = Vec::new();
-    // Hosts of virtual services that are no services themselves: on port 80, and where the same object also rules a service
-    // of this port.
-    let mut extra: BTreeSet<&Hostname> = BTreeSet::new();
-    for header in claims.iter().filter(|header| header.http) {
-        let rules_service = || {
-            targets
-                .by_host
-                .values()
-                .any(|target| serves(&target.service) && header.hosts.iter().any(|own| own.covers(&target.service.host)))
-        };
-        if port != 80 && !rules_service() {
-            continue;
-        }
-        for host in &header.hosts {
-            if targets.by_host.contains_key(host) || !extra.insert(host) {
-                continue;
-            }
-            let key = HostKey {
-                name: names::host_port(host, port),
-                domains: Arc::from([]),
-                port,
-                source: HostSource::VirtualServices {
-                    client: client.clone(),
-                    objects: Arc::from([(header.meta.key.clone(), None)]),
-                },
-                require_tls: false,
-            };
-            all.push((key, vec![host.to_string()]));
-        }
-    }
-    let mut aliases: BTreeMap<&Hostname, Vec<&Service>> = BTreeMap::new();
-    for target in targets.by_host.values() {
-        if let Resolution::Alias(real) = &target.service.resolution {
-            aliases.entry(real).or_default().push(&target.service);
-        }
-    }
-    for target in targets.by_host.values() {
-        let service = &target.service;
-        if matches!(service.resolution, Resolution::Alias(_)) || !serves(service) {
-            continue;
-        }
-        let mut domains = domains(service, client, domain);
-        for alias in aliases.get(&service.host).into_iter().flatten() {
-            domains.extend(self::domains(alias, client, domain));
-        }
-        all.push((host_of(target, port, client, claims), domains));
-    }
-    let mut taken: BTreeSet<String> = BTreeSet::new();
-    let mut finished: Vec<HostKey> = Vec::new();
-    for (mut key, domains) in all {
-        let full = key.name.as_str().rsplit_once(':').map_or("", |(host, _)| host).to_owned();
-        let free: Vec<Name> = domains
-            .into_iter()
-            .filter(|one| {
-                // A short name that is another service's full name belongs to that one.
-                let foreign = *one != full && targets.by_host.contains_key(one.as_str());
-                !foreign && taken.insert(one.to_ascii_lowercase())
-            })
-            .map(Name::from)
-            .collect();
-        if !free.is_empty() {
-            key.domains = free.into();
-            finished.push(key);
-        }
-    }
-    finished.sort_by(|a, b| a.name.cmp(&b.name));
-    finished.into()
-}
-
-/// What a service is called by its clients.
-fn domains(service: &Service, client: &Client, domain: &str) -> Vec<String> {
-    let mut all = vec![service.host.to_string()];
-    if service.host.as_str().parse::<IpAddr>().is_err() && !service.host.is_wildcard() {
-        all.push(format!("{}.", service.host));
-    }
-    all.extend(names::short_names(&service.host, &client.namespace, domain));
-    if service.resolution == Resolution::Headless {
-        all.extend(all.clone().into_iter().map(|name| format!("*.{name}")));
-    }
-    for address in service.addresses.iter().filter(|range| range.is_host() && !range.address.is_unspecified()) {
-        all.push(match address.address {
-            IpAddr::V4(v4) => v4.to_string(),
-            IpAddr::V6(v6) => format!("[{v6}]"),
-        });
-    }
-    all
 }

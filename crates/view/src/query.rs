@@ -318,15 +318,34 @@ pub enum HostSource {
         /// The destination rules that shape it.
         rules: Arc<[ObjectKey]>,
     },
-    /// Virtual services, their routes one after the other.
+    /// Virtual services. At gateways the routes of all of them, one after the other; in the mesh those of the first one that has
+    /// any for this client.
     VirtualServices {
         /// Who asks.
         client: Client,
         /// Which, and through which gateway they are bound (none: the mesh).
         objects: Arc<[(ObjectKey, Option<ObjectKey>)]>,
+        /// What the host is where none of them has a route for this client.
+        otherwise: Otherwise,
     },
     /// Nothing but a redirect to HTTPS.
     Nothing,
+}
+
+/// What a host is apart from virtual services.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Otherwise {
+    /// A service.
+    Service {
+        /// The service.
+        service: ServiceRef,
+        /// The destination rules that shape it.
+        rules: Arc<[ObjectKey]>,
+    },
+    /// Nothing: as any host that nobody defines.
+    Unknown,
+    /// Not asked for: some virtual service has routes for every client.
+    Never,
 }
 
 /// Decides what stands in front of a workload.

@@ -2,6 +2,7 @@
 
 use pilothouse_base::{Labels, Name, ObjectKey, Selector};
 use pilothouse_config::traffic_policy::{ClientTlsMode, HashKey, LoadBalancer};
+use pilothouse_config::mesh::OutboundPolicy;
 use pilothouse_config::virtual_service::{
     DirectResponse, GatewayRef, HeaderChanges, HttpAction, HttpDestination, HttpMatch, HttpRule, Retry, StringMatch,
 };
@@ -12,7 +13,7 @@ use crate::plan::{
     ActionPlan, HashPlan, MirrorPlan, RouteMatchPlan, RoutePlan, RouteToPlan, VirtualHostPlan, WeightedPlan,
 };
 use crate::policy::effective;
-use crate::query::{Client, HostKey, HostSource};
+use crate::query::{Client, HostKey, HostSource, Otherwise};
 use crate::reader::Reader;
 use crate::{l4, names};
 
@@ -21,17 +22,28 @@ pub(crate) fn virtual_host(key: &HostKey, read: &mut Reader<'_>) -> VirtualHostP
     let mesh = read.mesh();
     let routes = match source {
         HostSource::Service { service, rules } => vec![default_route(service, rules, *port, &mesh, read)],
-        HostSource::VirtualServices { client, objects } => {
+        HostSource::VirtualServices { client, objects, otherwise } => {
             let mut routes = Vec::new();
             for (object, gateway) in objects.iter() {
                 let at = Place { client, gateway: gateway.as_ref(), port: *port, mesh: &mesh };
                 at.routes(object, &mut routes, read);
+                if gateway.is_none() && !routes.is_empty() {
+                    break;
+                }
             }
             if objects.len() > 1 {
-                // Several objects may rule one host of a gateway: what takes everything goes last.
+                // Several objects may rule one host of a gateway: what takes everything goes last. One that is bound through
+                // two Gateways there says the same thing twice.
                 routes.sort_by_key(|route| matches!(route.matches, RouteMatchPlan::All));
+                routes.dedup();
             }
-            routes
+            match otherwise {
+                Otherwise::Service { service, rules } if routes.is_empty() => {
+                    vec![default_route(service, rules, *port, &mesh, read)]
+                }
+                Otherwise::Unknown if routes.is_empty() => vec![unknown_route(&mesh)],
+                _ => routes,
+            }
         }
         HostSource::Nothing => Vec::new(),
     };
@@ -69,6 +81,35 @@ fn default_route(
         matches: RouteMatchPlan::All,
         action: ActionPlan::Route(Box::new(to)),
         operation: Name::from(format!("{}:{port}/*", service.host)),
+        headers: HeaderChanges::default(),
+        fault: Default::default(),
+        cors: None,
+    }
+}
+
+/// The route of a host that nobody defines.
+fn unknown_route(mesh: &Mesh) -> RoutePlan {
+    let (name, action) = match mesh.outbound {
+        OutboundPolicy::AllowAny => {
+            let cluster = WeightedPlan {
+                cluster: Name::from(names::PASSTHROUGH),
+                weight: 1,
+                headers: HeaderChanges::default(),
+                foreign_tls: false,
+            };
+            let retry = Retry { attempts: 0, ..default_retry() };
+            ("allow_any", ActionPlan::Route(Box::new(send(vec![cluster], &[], Some(&retry)))))
+        }
+        OutboundPolicy::RegistryOnly => {
+            ("block_all", ActionPlan::Respond(DirectResponse { status: 502, body: Vec::new() }))
+        }
+    };
+    RoutePlan {
+        name: Name::from(name),
+        origin: None,
+        matches: RouteMatchPlan::All,
+        action,
+        operation: Name::from(name),
         headers: HeaderChanges::default(),
         fault: Default::default(),
         cors: None,

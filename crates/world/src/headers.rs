@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use pilothouse_base::{Hostname, Name, Namespace};
-use pilothouse_config::virtual_service::GatewayRef;
+use pilothouse_config::virtual_service::{GatewayRef, HttpMatch};
 use pilothouse_config::{DestinationRule, ExportTo, Meta, VirtualService};
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub struct VirtualServiceHeader {
     pub export_to: ExportTo,
     /// Whether it has HTTP rules.
     pub http: bool,
+    /// Whether some HTTP rule is for every client, port and gateway. If not, it may say nothing about a host it names.
+    pub http_for_all: bool,
     /// Whether it has TCP or TLS rules.
     pub l4: bool,
     /// Names of the labels that its matches ask of the client (`sourceLabels`).
@@ -46,6 +48,7 @@ impl VirtualServiceHeader {
             gateways: object.gateways.clone(),
             export_to: object.export_to.clone(),
             http: !object.http.is_empty(),
+            http_for_all: object.http.iter().any(|rule| rule.matches.is_empty() || rule.matches.iter().any(is_for_all)),
             l4: !object.tcp.is_empty() || !object.tls.is_empty(),
             source_labels: l4_labels
                 .chain(http_labels)
@@ -58,6 +61,11 @@ impl VirtualServiceHeader {
     pub fn namespace(&self) -> &Namespace {
         self.meta.namespace()
     }
+}
+
+/// Whether a match looks at requests alone.
+fn is_for_all(one: &HttpMatch) -> bool {
+    one.port.is_none() && one.gateways.is_none() && one.source_labels.is_empty() && one.source_namespace.is_none()
 }
 
 /// Where a destination rule applies.

@@ -175,7 +175,7 @@ impl Subscriber {
         for (kind, track) in self.tracks.iter().filter(|(kind, _)| kind.wildcard()) {
             let mut names = track.unconfirmed.clone();
             // A response that was not answered may be refused after the stream is gone.
-            for flight in &track.flight {
+            if let Some(flight) = &track.flight {
                 names.extend(
                     flight.resources.iter().map(|resource| &resource.name).chain(&flight.removed).cloned(),
                 );

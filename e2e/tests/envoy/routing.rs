@@ -85,7 +85,7 @@ fn matches(mesh: &Mesh) -> Result<()> {
         (get("/both").header("x-both", "yes"), "and", "echo-v3"),
         (get("/both"), "fallback", "echo-v1"),
         (get("/either"), "or", "echo-v2"),
-        (get("/or"), "or", "echo-v2"),
+        (get("/else"), "or", "echo-v2"),
         (get("/without"), "without", "echo-v3"),
         (get("/without").header("x-not", "1"), "fallback", "echo-v1"),
         (get("/port"), "fallback", "echo-v1"),

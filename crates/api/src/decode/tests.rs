@@ -86,12 +86,13 @@ fn what_is_no_object_or_not_ours_says_so() {
     }
     for (api_version, kind, name, expected) in [
         ("security.istio.io/v1", "AuthorizationPolicy", "x", true),
+        ("gateway.networking.k8s.io/v1", "HTTPRoute", "x", true),
         ("v1", "ConfigMap", "other", false),
         ("example.com/v1", "VirtualService", "x", false),
     ] {
         let value = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
         match decode(&value) {
-            Err(DecodeError::OtherKind { istio, .. }) => assert_eq!(istio, expected, "{kind}"),
+            Err(DecodeError::OtherKind { mesh, .. }) => assert_eq!(mesh, expected, "{kind}"),
             other => panic!("{kind}: {other:?}"),
         }
     }

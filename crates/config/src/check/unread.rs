@@ -46,14 +46,14 @@ pub(super) fn refuse(error: &DecodeError) -> Judgement {
                 .detail(error)
                 .effect("the document has no effect");
         }
-        DecodeError::OtherKind { api_version, kind, name, istio: true } => {
+        DecodeError::OtherKind { api_version, kind, name, mesh: true } => {
             out.report(catalogue::UNKNOWN_KIND, &FieldPath::parse("kind"))
                 .detail(format_args!("{kind} of {api_version} is not supported yet"))
                 .value(format_args!("{kind} {name}"))
                 .effect("the object has no effect");
         }
         // Manifests hold many kinds that are nobody's business here.
-        DecodeError::OtherKind { istio: false, .. } => {}
+        DecodeError::OtherKind { mesh: false, .. } => {}
         DecodeError::WrongShape { path, message, .. } => {
             out.report(catalogue::WRONG_SHAPE, &FieldPath::parse(path)).detail(message).effect(
                 "the object is not taken over; its last good version, if there is one, stays in force",

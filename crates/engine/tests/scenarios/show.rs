@@ -66,7 +66,7 @@ fn one(entry: &str, snapshot: &Snapshot) -> Value {
         "endpoints" => {
             let assignment = resource("assignment", rest, snapshot);
             let groups = assignment["endpoints"].as_array().into_iter().flatten();
-            groups.flat_map(|group| lines(group)).collect()
+            groups.flat_map(lines).collect()
         }
         "names" => json!({
             "clusters": names(snapshot.clusters.sorted_iter().map(|one| &one.name)),

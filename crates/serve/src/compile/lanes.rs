@@ -85,9 +85,10 @@ impl<C: Paced> Lanes<C> {
     /// What is due by now, oldest first; may be empty.
     pub(crate) fn take(&mut self, now: Instant) -> Vec<C> {
         let mut batch = std::mem::take(&mut self.urgent);
-        let calm_due = self.first.zip(self.last).is_some_and(|(first, last)| {
-            now >= last + self.pacing.quiet || now >= first + self.pacing.most
-        });
+        let calm_due = self
+            .first
+            .zip(self.last)
+            .is_some_and(|(first, last)| now >= last + self.pacing.quiet || now >= first + self.pacing.most);
         if calm_due {
             // Urgent changes in the other lane are of other objects, so the order between the lanes says nothing.
             batch.append(&mut self.calm);

@@ -1,8 +1,8 @@
 use pilothouse_runtime::{Metrics, Stopper};
 
 use super::*;
-use pilothouse_engine::Role;
 use crate::fake::{World, calm, proxy, touch, urgent};
+use pilothouse_engine::Role;
 
 struct Running {
     world: World,
@@ -129,7 +129,10 @@ async fn a_panic_keeps_the_last_good_state() {
     touch(&running.changes).await;
     published.changed().await.unwrap();
     assert!(!connection.snapshots.has_changed().unwrap());
-    assert_eq!(running.handle.connect(proxy("b", "shop", Role::Sidecar)).await.unwrap_err(), ConnectError::Panicked);
+    assert_eq!(
+        running.handle.connect(proxy("b", "shop", Role::Sidecar)).await.unwrap_err(),
+        ConnectError::Panicked
+    );
     assert!(running.metrics.render().contains("pilothouse_compile_panics_total 2"));
 
     running.world.panics(false);

@@ -14,9 +14,9 @@ use pilothouse_xds::StreamError;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use pilothouse_engine::WorkloadFacts;
 use crate::discovery::node::{NodeError, NodeId};
 use crate::settings::PeerAddress;
+use pilothouse_engine::WorkloadFacts;
 
 /// Why a stream is refused or ended. The texts go to the log and to the client; they tell what was expected and
 /// nothing that a stranger could use.
@@ -69,11 +69,9 @@ impl Refusal {
             Self::NoToken | Self::Token(_) | Self::TokenExpired => Code::Unauthenticated,
             Self::Node(NodeError::TooOld(_)) => Code::FailedPrecondition,
             Self::Node(_) | Self::NodeChanged | Self::Protocol(_) => Code::InvalidArgument,
-            Self::OtherPod
-            | Self::OtherUid
-            | Self::OtherServiceAccount
-            | Self::Ended
-            | Self::PeerAddress => Code::PermissionDenied,
+            Self::OtherPod | Self::OtherUid | Self::OtherServiceAccount | Self::Ended | Self::PeerAddress => {
+                Code::PermissionDenied
+            }
             Self::TooManyStreams | Self::TooManyOfWorkload => Code::ResourceExhausted,
             Self::Silent => Code::DeadlineExceeded,
             Self::UnknownPod | Self::NotStarted | Self::Unread | Self::Stopping => Code::Unavailable,
@@ -90,7 +88,9 @@ impl Refusal {
             Self::Node(NodeError::TooOld(_)) => "envoy_too_old",
             Self::Node(_) => "node",
             Self::Silent => "silent",
-            Self::OtherPod | Self::OtherUid | Self::OtherServiceAccount | Self::PeerAddress => "other_workload",
+            Self::OtherPod | Self::OtherUid | Self::OtherServiceAccount | Self::PeerAddress => {
+                "other_workload"
+            }
             Self::UnknownPod => "unknown_pod",
             Self::Ended => "pod_ended",
             Self::NodeChanged | Self::Protocol(_) => "protocol",
@@ -144,7 +144,8 @@ pub(crate) fn bind(token: &TokenIdentity, facts: &WorkloadFacts) -> Result<(), R
 /// Whether a peer may be this pod. `Ok(false)` means: it may, but it should be logged.
 pub(crate) fn peer_fits(peer: IpAddr, facts: &WorkloadFacts, how: PeerAddress) -> Result<bool, Refusal> {
     let peer = peer.to_canonical();
-    let fits = facts.addresses.is_empty() || facts.addresses.iter().any(|address| address.to_canonical() == peer);
+    let fits =
+        facts.addresses.is_empty() || facts.addresses.iter().any(|address| address.to_canonical() == peer);
     match how {
         _ if fits => Ok(true),
         PeerAddress::Ignore => Ok(true),

@@ -10,12 +10,12 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use crate::compile::{ConnectError, Connection, Stopped};
-use pilothouse_engine::{Proxy, Role, WorkloadFacts};
 use crate::discovery::Discovery;
 use crate::discovery::admit::{self, Refusal};
 use crate::discovery::node::{self, NodeId, NodeRole};
 use crate::identity::assumed_uid;
 use crate::listen::Peer;
+use pilothouse_engine::{Proxy, Role, WorkloadFacts};
 
 /// A stream that is bound to a workload.
 #[derive(Debug)]

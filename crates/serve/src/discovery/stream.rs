@@ -7,39 +7,39 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use pilothouse_ca::rotation::SecretVersion;
+use pilothouse_ca::Authority;
 use pilothouse_ca::token::TokenIdentity;
-use pilothouse_ca::{Authority, Purpose};
 use pilothouse_runtime::entropy;
-use pilothouse_xds::{Protocol, Request, Resource, ResourceType, Response, Subscriber, Unconfirmed};
-use tokio::sync::{mpsc, oneshot, watch};
+use pilothouse_xds::{Protocol, Request, ResourceType, Response, Snapshot, Subscriber};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tonic::{Status, Streaming};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
-use crate::certificates::{LEAF, Leaf, NoLeaf, ROOTS, leaf_version};
+use crate::compile::Connection;
 use crate::discovery::Discovery;
 use crate::discovery::admit::Refusal;
 use crate::discovery::session::{self, Session};
-use crate::discovery::streams::Place;
+use crate::discovery::streams::{Place, Question};
 use crate::discovery::wire::{Incoming, Outgoing};
 use crate::listen::{InUse, Peer};
-use crate::status::{self, Certificate, ProxyStatus};
+use crate::status;
+
+mod leaf;
+mod report;
+
+use leaf::LeafState;
 
 /// Responses that may wait before no more requests are read.
 const QUEUE: usize = 16;
 /// Questions about the stream that may wait.
 const QUESTIONS: usize = 4;
-/// The longest sleep until a renewal. The clock may be set while we sleep.
-const LOOK: Duration = Duration::from_secs(30);
 /// How long the last words to a client may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Revisions whose arrival is remembered.
 const ARRIVALS: usize = 32;
-/// After how long a leaf that could not be made is tried again.
-const FAILED: Duration = Duration::from_secs(10);
 
 /// A stream that was opened.
 pub(crate) struct Call {
@@ -102,8 +102,8 @@ pub(crate) async fn run(shared: Arc<Discovery>, call: Call) {
     drop((place, used));
 }
 
-type Questions = mpsc::Receiver<oneshot::Sender<ProxyStatus>>;
-type Opened = (Session, crate::compile::Connection, Questions, Incoming);
+type Questions = mpsc::Receiver<Question>;
+type Opened = (Session, Connection, Questions, Incoming);
 
 /// Admits a stream; `None` if the client goes before. A refusal tells which proxy it was, as far as that is known.
 async fn open(
@@ -130,7 +130,16 @@ async fn open(
     let bound = async {
         let (session, proxy) = session::bind(shared, first.node.as_ref(), token, peer).await?;
         let (questions, asked) = mpsc::channel(QUESTIONS);
-        place.admit(&session.uid, questions)?;
+        let from = peer.address.ip();
+        if let Some(elsewhere) = place.admit(&session.uid, session.proxy(), from, questions)? {
+            shared.metrics.used_elsewhere();
+            warn!(
+                proxy = session.proxy(),
+                peer = %from,
+                other = %elsewhere,
+                "one workload has streams from two addresses; was its token carried off?"
+            );
+        }
         let connection = session::connect(shared, proxy).await?;
         Ok((session, connection, asked))
     };
@@ -149,8 +158,8 @@ struct Stream<'a> {
     session: Session,
     protocol: Protocol,
     subscriber: Subscriber,
-    snapshots: watch::Receiver<Arc<pilothouse_xds::Snapshot>>,
-    _connection: crate::compile::Connection,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    _connection: Connection,
     authority: watch::Receiver<Arc<Authority>>,
     id: u64,
     peer: &'a Peer,
@@ -160,21 +169,8 @@ struct Stream<'a> {
     waiting: Instant,
     /// When a push goes on without the answer it waits for.
     release_at: Option<Instant>,
-    leaf: Option<Held>,
-    /// What the proxy reported to hold from an earlier stream.
-    reported: Option<String>,
-    /// Not before this moment is a leaf asked for again.
-    leaf_retry: Option<Instant>,
+    leaf: LeafState,
     arrivals: VecDeque<(u64, SystemTime)>,
-}
-
-/// The leaf that the proxy holds.
-#[derive(Debug)]
-struct Held {
-    /// What it is called on the wire.
-    version: SecretVersion,
-    serial: Option<String>,
-    renew_at: SystemTime,
 }
 
 impl<'a> Stream<'a> {
@@ -182,7 +178,7 @@ impl<'a> Stream<'a> {
         shared: &'a Discovery,
         protocol: Protocol,
         session: Session,
-        connection: crate::compile::Connection,
+        connection: Connection,
         place: &Place,
         peer: &'a Peer,
     ) -> Self {
@@ -208,9 +204,7 @@ impl<'a> Stream<'a> {
             queue: VecDeque::new(),
             waiting: Instant::now(),
             release_at: None,
-            leaf: None,
-            reported: None,
-            leaf_retry: None,
+            leaf: LeafState::default(),
             arrivals,
         }
     }
@@ -258,7 +252,7 @@ impl<'a> Stream<'a> {
                     let responses = self.subscriber.release();
                     self.enqueue(responses);
                 }
-                Some(question) = questions.recv() => drop(question.send(self.report())),
+                Some(question) = questions.recv() => self.answer(question),
             }
         }
     }
@@ -269,7 +263,8 @@ impl<'a> Stream<'a> {
         let most = self.shared.limits.stream_age;
         let [chance] = entropy::bytes::<1>();
         let age = most.saturating_sub(most / 10 * u32::from(chance) / 255);
-        let left = self.session.expires().map(|at| at.duration_since(self.shared.clock.now()).unwrap_or_default());
+        let left =
+            self.session.expires().map(|at| at.duration_since(self.shared.clock.now()).unwrap_or_default());
         left.map_or(age, |left| left.min(age))
     }
 
@@ -293,17 +288,6 @@ impl<'a> Stream<'a> {
         let versions = self.wire_versions(&response);
         permit.send(Ok(Outgoing { response, versions }));
         self.waiting = Instant::now();
-        self.watch_answers();
-    }
-
-    /// What a leaf in a response goes by on the wire.
-    fn wire_versions(&self, response: &Response) -> Vec<(Arc<str>, String)> {
-        let Some(leaf) = self.leaf.as_ref().filter(|_| response.kind == ResourceType::Secret) else {
-            return Vec::new();
-        };
-        let text = leaf.version.to_string();
-        let holds = response.resources.iter().any(|resource| resource.version == leaf_version(&text));
-        if holds { vec![(Arc::from(LEAF), text)] } else { Vec::new() }
     }
 
     fn enqueue(&mut self, responses: Vec<Response>) {
@@ -314,8 +298,14 @@ impl<'a> Stream<'a> {
         self.watch_answers();
     }
 
+    /// Starts the time after which a push goes on by itself, or stops it. Endpoints and secrets that go out meanwhile
+    /// do not prolong it; answers do.
     fn watch_answers(&mut self) {
-        self.release_at = self.subscriber.is_waiting().then(|| Instant::now() + self.shared.limits.answer);
+        if !self.subscriber.is_waiting() {
+            self.release_at = None;
+        } else if self.release_at.is_none() {
+            self.release_at = Some(Instant::now() + self.shared.limits.answer);
+        }
     }
 
     async fn request(&mut self, incoming: Incoming) -> Result<(), Refusal> {
@@ -332,6 +322,9 @@ impl<'a> Stream<'a> {
             }
         };
         self.note_reported(&mut request);
+        if is_answer(&request) {
+            self.release_at = None;
+        }
         let responses = self.subscriber.on_request(request)?;
         for rejection in self.subscriber.take_rejections() {
             self.shared.metrics.rejected(rejection.kind.short());
@@ -360,164 +353,22 @@ impl<'a> Stream<'a> {
         self.enqueue(responses);
     }
 
-    /// A leaf goes by a version that tells its age. The state machine compares versions as hashes, so it is given the
-    /// hash of that text, here and where leaves are made.
-    fn note_reported(&mut self, request: &mut Request) {
-        let Request::Delta(delta) = request else { return };
-        if delta.kind != ResourceType::Secret {
-            return;
-        }
-        for (name, version) in &mut delta.initial_versions {
-            if name == LEAF {
-                let hash = leaf_version(version).to_string();
-                self.reported = Some(std::mem::replace(version, hash));
-            }
-        }
-    }
-
-    /// When secrets need attention again.
-    fn secrets_due(&self) -> Option<Duration> {
-        if let Some(retry) = self.leaf_retry {
-            return Some(retry.saturating_duration_since(Instant::now()));
-        }
-        let renew_at = self.leaf.as_ref()?.renew_at;
-        Some(renew_at.duration_since(self.shared.clock.now()).unwrap_or_default().min(LOOK))
-    }
-
-    /// Issues what the proxy waits for and renews what gets old.
-    async fn secrets(&mut self) -> Result<(), Refusal> {
-        let wanted = self.subscriber.wanted_secrets();
-        for secret in &wanted {
-            if &*secret.name == ROOTS {
-                self.give(self.shared.certificates.roots());
-            }
-        }
-        let first = wanted.iter().any(|secret| &*secret.name == LEAF);
-        let now = self.shared.clock.now();
-        let old = self.leaf.as_ref().is_some_and(|leaf| leaf.renew_at <= now);
-        if self.leaf_retry.is_some_and(|at| at > Instant::now()) || !first && !old {
-            return Ok(());
-        }
-        self.leaf_retry = None;
-        if first && self.recognise() {
-            return Ok(());
-        }
-        self.issue(if first { Purpose::First } else { Purpose::Renewal }).await
-    }
-
-    /// Whether the leaf of an earlier stream is still good. Then nothing is sent, and the proxy keeps it.
-    fn recognise(&mut self) -> bool {
-        let Some(text) = self.reported.take() else { return false };
-        let now = self.shared.clock.now();
-        let authority = self.authority.borrow().clone();
-        let Some(version) = SecretVersion::parse(&text).filter(|version| version.is_fresh(now, authority.roots()))
-        else {
-            return false;
-        };
-        let unchanged = Resource {
-            name: Arc::from(LEAF),
-            version: leaf_version(&text),
-            body: bytes::Bytes::new(),
-            origins: Arc::from([]),
-        };
-        let responses = self.subscriber.secret(Arc::new(unchanged));
-        debug_assert!(responses.is_empty(), "the proxy has this version");
-        self.enqueue(responses);
-        self.shared.certificates.recognised();
-        self.hold(version, None);
-        true
-    }
-
-    async fn issue(&mut self, purpose: Purpose) -> Result<(), Refusal> {
-        self.session.still_valid(self.shared).await?;
-        let trust_domain = self.shared.compile.published().borrow().mesh.trust_domain.clone();
-        let identity = self.session.identity(&trust_domain);
-        match self.shared.certificates.issue(&identity, &self.session.uid, purpose) {
-            Ok(leaf) => {
-                let Leaf { secret, version, serial, fingerprint } = leaf;
-                info!(
-                    target: "pilothouse::audit",
-                    %identity,
-                    proxy = self.session.proxy(),
-                    pod_uid = &*self.session.uid,
-                    serial,
-                    fingerprint,
-                    not_after = seconds(version.lifetime.not_after),
-                    peer = %self.peer.address,
-                    stream = self.id,
-                    "issued a leaf"
-                );
-                self.hold(version, Some(serial));
-                self.give(secret);
-            }
-            Err(NoLeaf::Wait(wait)) => {
-                debug!(proxy = self.session.proxy(), ?wait, "a leaf waits for its turn");
-                self.leaf_retry = Some(Instant::now() + wait);
-            }
-            Err(NoLeaf::Failed(error)) => {
-                if self.shared.said.first(&format!("issue {error}"), self.shared.clock.now()) {
-                    error!(proxy = self.session.proxy(), %error, "cannot issue a leaf");
-                }
-                self.leaf_retry = Some(Instant::now() + FAILED);
-            }
-        }
-        Ok(())
-    }
-
-    fn hold(&mut self, version: SecretVersion, serial: Option<String>) {
-        let renew_at = version.lifetime.renew_at(u32::from_le_bytes(entropy::bytes()));
-        self.leaf = Some(Held { version, serial, renew_at });
-    }
-
-    fn give(&mut self, secret: Arc<Resource>) {
-        let responses = self.subscriber.secret(secret);
-        self.enqueue(responses);
-    }
-
-    /// The CA has changed: roots at once, and a leaf that leads to them.
-    async fn new_authority(&mut self) -> Result<(), Refusal> {
-        self.give(self.shared.certificates.roots());
-        if self.leaf.is_some() { self.issue(Purpose::Renewal).await } else { Ok(()) }
-    }
-
-    fn report(&self) -> ProxyStatus {
-        let status = self.subscriber.status();
-        let arrived = |revision| {
-            let first = self.arrivals.iter().find(|(arrival, _)| *arrival >= revision);
-            first.map(|(_, at)| seconds(*at))
-        };
-        let trust_domain = self.shared.compile.published().borrow().mesh.trust_domain.clone();
-        ProxyStatus {
-            proxy: self.session.proxy(),
-            role: match self.session.role {
-                pilothouse_engine::Role::Sidecar => "sidecar".to_owned(),
-                pilothouse_engine::Role::Gateway => "gateway".to_owned(),
-            },
-            protocol: status::protocol_name(self.protocol),
-            envoy: self.session.envoy.clone(),
-            identity: self.session.identity(&trust_domain).to_string(),
-            authenticated: self.session.token.is_some(),
-            peer: self.peer.address.to_string(),
-            stream: self.id,
-            connected: seconds(self.connected),
-            revision: status.revision,
-            acknowledged: status.acknowledged,
-            types: status::types(&status, arrived),
-            certificate: self.leaf.as_ref().map(|leaf| Certificate {
-                serial: leaf.serial.clone(),
-                not_after: seconds(leaf.version.lifetime.not_after),
-                renews: seconds(leaf.renew_at),
-            }),
-        }
-    }
-
     /// Leaves word for the next stream of this proxy.
     fn leave(&self) {
-        let words: Unconfirmed = self.subscriber.unconfirmed();
+        let words = self.subscriber.unconfirmed();
         if !words.is_empty() {
             self.shared.streams.remember(&self.session.uid, self.protocol, words);
         }
     }
+}
+
+/// Whether a request answers a response whose answer others wait for.
+fn is_answer(request: &Request) -> bool {
+    let (kind, nonce) = match request {
+        Request::Delta(request) => (request.kind, &request.response_nonce),
+        Request::Sotw(request) => (request.kind, &request.response_nonce),
+    };
+    !nonce.is_empty() && !matches!(kind, ResourceType::Endpoint | ResourceType::Secret)
 }
 
 /// Sleeps so long; for ever if there is nothing to wait for.
@@ -533,8 +384,4 @@ async fn release(at: Option<Instant>) {
         Some(at) => sleep_until(at).await,
         None => pending().await,
     }
-}
-
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,11 +1,12 @@
 //! All streams of the process: how many there are, whose they are, and how to ask one how it stands.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
-use pilothouse_xds::{Protocol, Unconfirmed};
+use pilothouse_xds::{Protocol, Snapshot, Unconfirmed};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -15,8 +16,9 @@ use crate::status::ProxyStatus;
 
 /// How long a stream may take to tell how it stands.
 const ANSWER: Duration = Duration::from_secs(2);
-/// Ended streams whose last words are kept for the next one.
-const REMEMBERED: usize = 20_000;
+/// Ended streams whose last words are kept for the next one. Only streams that end within a push have any, and they may
+/// be long; what is forgotten costs a stale resource in a proxy, not traffic.
+const REMEMBERED: usize = 256;
 /// How long they are kept. A proxy that stays away longer has been restarted.
 const REMEMBER: Duration = Duration::from_mins(10);
 
@@ -37,9 +39,27 @@ struct State {
     last: u64,
     open: usize,
     of_workload: HashMap<Arc<str>, usize>,
-    admitted: BTreeMap<u64, mpsc::Sender<oneshot::Sender<ProxyStatus>>>,
+    admitted: BTreeMap<u64, Admitted>,
     words: HashMap<(Arc<str>, bool), (u64, Unconfirmed)>,
     words_order: VecDeque<(Instant, u64, (Arc<str>, bool))>,
+}
+
+/// What may be asked of an admitted stream.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// How its proxy stands.
+    Status(oneshot::Sender<ProxyStatus>),
+    /// What its proxy is to have.
+    Snapshot(oneshot::Sender<Arc<Snapshot>>),
+}
+
+#[derive(Debug)]
+struct Admitted {
+    /// `POD.NAMESPACE`.
+    proxy: String,
+    workload: Arc<str>,
+    peer: IpAddr,
+    questions: mpsc::Sender<Question>,
 }
 
 /// A stream that counts until it is dropped.
@@ -71,25 +91,19 @@ impl Streams {
 
     /// How all admitted streams stand, oldest first.
     pub(crate) async fn status(&self) -> Vec<ProxyStatus> {
-        let asked: Vec<_> = self.state().admitted.values().cloned().collect();
-        let answers = asked.into_iter().map(|stream| async move {
-            let (reply, answer) = oneshot::channel();
-            // A stream that is asked already answers the next question.
-            timeout(ANSWER, async move {
-                stream.send(reply).await.ok()?;
-                answer.await.ok()
-            })
-            .await
-            .ok()?
-        });
+        let asked: Vec<_> = self.state().admitted.values().map(|stream| stream.questions.clone()).collect();
+        let answers = asked.into_iter().map(|stream| ask(stream, Question::Status));
         join_all(answers).await.into_iter().flatten().collect()
+    }
+
+    /// What a connected proxy, `POD.NAMESPACE`, is to have; by its newest stream.
+    pub(crate) async fn snapshot(&self, proxy: &str) -> Option<Arc<Snapshot>> {
+        let newest = self.state().admitted.values().rfind(|stream| stream.proxy == proxy)?.questions.clone();
+        ask(newest, Question::Snapshot).await
     }
 
     /// Keeps what the next stream of this workload must know.
     pub(crate) fn remember(&self, workload: &Arc<str>, protocol: Protocol, words: Unconfirmed) {
-        if words == Unconfirmed::default() {
-            return;
-        }
         let now = Instant::now();
         let mut state = self.state();
         state.last += 1;
@@ -117,24 +131,43 @@ impl Streams {
     }
 }
 
+/// Asks a stream; `None` if it does not answer in time.
+async fn ask<T>(stream: mpsc::Sender<Question>, question: fn(oneshot::Sender<T>) -> Question) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    let asked = async move {
+        stream.send(question(reply)).await.ok()?;
+        answer.await.ok()
+    };
+    timeout(ANSWER, asked).await.ok()?
+}
+
 impl Place {
-    /// The stream is admitted; from now on it answers questions.
+    /// The stream is admitted; from now on it answers questions. Tells another address from which the same workload has
+    /// a stream: a token may have been carried off.
     pub(crate) fn admit(
         &mut self,
         workload: &Arc<str>,
-        questions: mpsc::Sender<oneshot::Sender<ProxyStatus>>,
-    ) -> Result<(), Refusal> {
+        proxy: String,
+        peer: IpAddr,
+        questions: mpsc::Sender<Question>,
+    ) -> Result<Option<IpAddr>, Refusal> {
         let mut state = self.streams.state();
         let count = state.of_workload.entry(workload.clone()).or_default();
         if *count >= self.streams.0.most_of_workload {
             return Err(Refusal::TooManyOfWorkload);
         }
         *count += 1;
-        state.admitted.insert(self.id, questions);
+        // Only a workload with several streams is looked for among all.
+        let elsewhere = (*count > 1)
+            .then(|| state.admitted.values().find(|other| other.workload == *workload && other.peer != peer))
+            .flatten()
+            .map(|other| other.peer);
+        let admitted = Admitted { proxy, workload: workload.clone(), peer, questions };
+        state.admitted.insert(self.id, admitted);
         drop(state);
         self.workload = Some(workload.clone());
         self.counted = Some(self.streams.0.metrics.stream());
-        Ok(())
+        Ok(elsewhere)
     }
 }
 

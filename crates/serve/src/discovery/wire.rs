@@ -31,7 +31,10 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     fn version(&self, resource: &Resource) -> String {
-        let own = self.versions.iter().find(|(name, _)| self.response.kind == ResourceType::Secret && *name == resource.name);
+        let own = self
+            .versions
+            .iter()
+            .find(|(name, _)| self.response.kind == ResourceType::Secret && *name == resource.name);
         own.map_or_else(|| resource.version.to_string(), |(_, version)| version.clone())
     }
 }
@@ -116,8 +119,12 @@ fn sotw(message: DiscoveryRequest) -> Incoming {
     let Some(kind) = ResourceType::from_type_url(&type_url) else {
         return Incoming { node, request: Err(type_url) };
     };
-    let request =
-        SotwRequest { kind, names: resource_names, response_nonce, error: error_detail.map(|error| error.message) };
+    let request = SotwRequest {
+        kind,
+        names: resource_names,
+        response_nonce,
+        error: error_detail.map(|error| error.message),
+    };
     Incoming { node, request: Ok(Request::Sotw(request)) }
 }
 
@@ -177,7 +184,8 @@ fn write(protocol: Protocol, item: &Outgoing, out: &mut impl BufMut) {
         match protocol {
             Protocol::Delta => {
                 let version = item.version(resource);
-                let length = field_length(version.len()) + field_length(any) + field_length(resource.name.len());
+                let length =
+                    field_length(version.len()) + field_length(any) + field_length(resource.name.len());
                 header(RESPONSE_RESOURCES, length, out);
                 field(RESOURCE_VERSION, version.as_bytes(), out);
                 header(RESOURCE_BODY, any, out);

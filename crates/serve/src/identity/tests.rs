@@ -79,7 +79,8 @@ fn a_given_ca_is_used_and_an_empty_folder_is_an_error() {
 fn processes_that_start_at_once_share_one_key() {
     let dir = tempfile::tempdir().unwrap();
     let keys: Vec<_> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| load_or_create_token_key(dir.path()).unwrap().public())).collect();
+        let starts: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| load_or_create_token_key(dir.path()).unwrap().public())).collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));

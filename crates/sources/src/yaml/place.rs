@@ -6,7 +6,7 @@ use pilothouse_api::MAXIMUM_DEPTH;
 use pilothouse_diag::Places;
 use serde_json::{Map as JsonMap, Value};
 
-use super::tree::{Content, Entry, Map, Node};
+use super::tree::{Content, Entry, Map, Node, documents};
 use super::{Position, YamlError};
 
 /// What aliases may repeat within one file, in pieces of sixteen bytes, beyond what is written there.
@@ -14,6 +14,9 @@ const MOST_REPEATED: usize = 250_000;
 /// Pieces that a byte of a file may become. A value costs one and its path and text some; without aliases, what
 /// people and programs write stays far below.
 const PER_BYTE: usize = 8;
+
+/// The field whose text is a document itself: the mesh settings in their `ConfigMap`.
+const EMBEDDED: &str = "data.mesh";
 
 /// What may still be made of one file.
 #[derive(Debug)]
@@ -66,11 +69,16 @@ impl Walk<'_> {
         if depth > MAXIMUM_DEPTH + 1 {
             return Err(YamlError::new(node.at, format!("values nest deeper than {MAXIMUM_DEPTH} levels")));
         }
-        let text = if let Content::Scalar(Value::String(text)) = &*node.content { text.len() } else { 0 };
-        self.budget.spend(self.path.len() + text, node.at)?;
+        self.budget.spend(self.path.len() + node.text().map_or(0, str::len), node.at)?;
         self.places.push((self.path.clone(), at.line, at.column));
         match &*node.content {
             Content::Scalar(value) => Ok(value.clone()),
+            Content::Block(text) => {
+                if self.path == EMBEDDED {
+                    self.look_inside(text, node.at, depth);
+                }
+                Ok(Value::String(text.clone()))
+            }
             Content::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
@@ -88,6 +96,7 @@ impl Walk<'_> {
                     push_key(&mut self.path, key);
                     let at = match &*value.content {
                         Content::Scalar(inner) if !inner.is_null() => value.at,
+                        Content::Block(_) => value.at,
                         _ => *key_at,
                     };
                     let inner = self.value(value, at, depth + 1)?;
@@ -103,6 +112,31 @@ impl Walk<'_> {
                 }
                 Ok(Value::Object(map))
             }
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Adds the places of the fields that are written inside of a block. What cannot be read there is judged elsewhere.
+    fn look_inside(&mut self, text: &str, block: Position, depth: usize) {
+        let Ok(documents) = documents(text) else { return };
+        let Some(first) = documents.first() else { return };
+        let (places, repeated) = (self.places.len(), self.repeated.len());
+        let read = self.value(first, first.at, depth).is_ok();
+        for (_, line, column) in &mut self.places[places..] {
+            *line = line.saturating_add(block.line - 1);
+            *column = column.saturating_add(block.column - 1);
+        }
+        for (_, at) in &mut self.repeated[repeated..] {
+            at.line = at.line.saturating_add(block.line - 1);
+            at.column = at.column.saturating_add(block.column - 1);
+        }
+        if read {
+            // The block itself keeps its own place, which comes first.
+            self.places.remove(places);
+        } else {
+            self.places.truncate(places);
+            self.repeated.truncate(repeated);
         }
     }
 }

@@ -81,6 +81,33 @@ spec:
 }
 
 #[test]
+fn mesh_settings_have_places_inside_of_their_block() {
+    let read = read(
+        "\
+kind: ConfigMap
+data:
+  mesh: |
+    # settings
+    trustDomain: example.org
+    outboundTrafficPolicy:
+      mode: REGISTRY_ONLY
+",
+    );
+    assert_eq!(read.value["data"]["mesh"].as_str().unwrap().lines().count(), 4);
+    for (path, expected) in [
+        ("data.mesh", "4:5"),
+        ("data.mesh.trustDomain", "5:18"),
+        ("data.mesh.outboundTrafficPolicy", "6:5"),
+        ("data.mesh.outboundTrafficPolicy.mode", "7:13"),
+        ("data.mesh.rootNamespace", "4:5"),
+    ] {
+        assert_eq!(place(&read, path), expected, "{path}");
+    }
+    // A text that cannot be read is a text all the same.
+    assert!(read_all("data:\n  mesh: |\n    a: [\n").is_ok());
+}
+
+#[test]
 fn json_is_read_too() {
     let read = read(
         "{\n\t\"a\": [1, 2.5, true, null, \"x\\u00e9\\ud83d\\ude00\\/\"],\n\t\"b\": {\"c\": \"d\"}\n}\n",

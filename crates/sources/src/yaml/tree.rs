@@ -26,6 +26,8 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) enum Content {
     Scalar(Value),
+    /// A text written as a block (`|`), line by line: what is in it has places of its own.
+    Block(String),
     List(Vec<Node>),
     Map(Map),
 }
@@ -59,7 +61,10 @@ impl Node {
 
     /// The text, if this is one.
     pub(crate) fn text(&self) -> Option<&str> {
-        if let Content::Scalar(Value::String(text)) = &*self.content { Some(text) } else { None }
+        match &*self.content {
+            Content::Scalar(Value::String(text)) | Content::Block(text) => Some(text),
+            _ => None,
+        }
     }
 }
 
@@ -163,7 +168,11 @@ impl Builder {
         }
         let value = scalar::resolve(text, style, tag).map_err(|message| YamlError::new(at, message))?;
         let key = is_key.then(|| key_text(&value).ok_or_else(|| no_key(at))).transpose()?;
-        let node = Node::new(at, Content::Scalar(value));
+        let content = match value {
+            Value::String(text) if style == ScalarStyle::Literal => Content::Block(text),
+            value => Content::Scalar(value),
+        };
+        let node = Node::new(at, content);
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use pilothouse_envoy_api as envoy;
-use pilothouse_view::plan::Sniffing;
+use pilothouse_view::plan::{Inspected, Sniffing};
 
 /// What the TLS inspector reads at once, in bytes: most hellos fit, and an idle connection costs no more.
 const HELLO: u32 = 512;
 
 /// Restores the address that was dialled before capture.
 pub(super) fn original_destination() -> envoy::listener::ListenerFilter {
-    filter("envoy.filters.listener.original_dst", envoy::pack(&envoy::original_dst::OriginalDst {}), &[])
+    filter("envoy.filters.listener.original_dst", envoy::pack(&envoy::original_dst::OriginalDst {}), &Inspected::Everywhere)
 }
 
 /// The inspectors of a plan. TLS goes first, as what it finds is not HTTP in the clear.
@@ -30,18 +30,23 @@ pub(super) fn inspectors(plan: &Sniffing) -> impl Iterator<Item = envoy::listene
     tls.into_iter().chain(http)
 }
 
-/// A listener filter that runs for these dialled ports; none means all.
-fn filter(name: &str, config: envoy::Any, ports: &[u16]) -> envoy::listener::ListenerFilter {
+/// A listener filter that runs for some dialled ports.
+fn filter(name: &str, config: envoy::Any, ports: &Inspected) -> envoy::listener::ListenerFilter {
     envoy::listener::ListenerFilter {
         name: name.into(),
-        filter_disabled: disabled_except(ports),
+        filter_disabled: disabled(ports),
         config_type: Some(envoy::listener::listener_filter::ConfigType::TypedConfig(config)),
     }
 }
 
 /// Envoy can only be told where a filter does *not* run.
-fn disabled_except(ports: &[u16]) -> Option<envoy::listener::ListenerFilterChainMatchPredicate> {
+fn disabled(ports: &Inspected) -> Option<envoy::listener::ListenerFilterChainMatchPredicate> {
     use envoy::listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
+    let (ports, only) = match ports {
+        Inspected::Everywhere => return None,
+        Inspected::Only(ports) => (ports, true),
+        Inspected::Except(ports) => (ports, false),
+    };
     let ports: BTreeSet<u16> = ports.iter().copied().collect();
     let mut rules: Vec<_> = ports
         .into_iter()
@@ -50,13 +55,13 @@ fn disabled_except(ports: &[u16]) -> Option<envoy::listener::ListenerFilterChain
             predicate(Rule::DestinationPortRange(envoy::types::Int32Range { start, end: start + 1 }))
         })
         .collect();
-    let enabled = match rules.len() {
+    let named = match rules.len() {
         0 => return None,
         // Envoy refuses a set of one.
         1 => rules.remove(0),
         _ => predicate(Rule::OrMatch(MatchSet { rules })),
     };
-    Some(predicate(Rule::NotMatch(Box::new(enabled))))
+    Some(if only { predicate(Rule::NotMatch(Box::new(named))) } else { named })
 }
 
 fn predicate(
@@ -73,19 +78,24 @@ mod tests {
 
     #[test]
     fn ports_are_turned_into_where_a_filter_does_not_run() {
-        assert_eq!(disabled_except(&[]), None);
-        let Some(Rule::NotMatch(one)) = disabled_except(&[8080]).unwrap().rule else { panic!() };
+        assert_eq!(disabled(&Inspected::Everywhere), None);
+        assert_eq!(disabled(&Inspected::Except(vec![])), None);
+        let Some(Rule::NotMatch(one)) = disabled(&Inspected::Only(vec![8080])).unwrap().rule else { panic!() };
         assert!(
             matches!(one.rule, Some(Rule::DestinationPortRange(range)) if (range.start, range.end) == (8080, 8081))
         );
-        let Some(Rule::NotMatch(two)) = disabled_except(&[9, 8, 9]).unwrap().rule else { panic!() };
+        let Some(Rule::NotMatch(two)) = disabled(&Inspected::Only(vec![9, 8, 9])).unwrap().rule else { panic!() };
         let Some(Rule::OrMatch(set)) = two.rule else { panic!() };
         assert_eq!(set.rules.len(), 2, "repeated ports count once, in order");
+        let Some(Rule::DestinationPortRange(range)) = disabled(&Inspected::Except(vec![80])).unwrap().rule else {
+            panic!()
+        };
+        assert_eq!((range.start, range.end), (80, 81));
     }
 
     #[test]
     fn tls_goes_before_http() {
-        let both = Sniffing { tls: Some(vec![]), http: Some(vec![80]), timeout: None };
+        let both = Sniffing { tls: Some(Inspected::Everywhere), http: Some(Inspected::Only(vec![80])), timeout: None };
         let names: Vec<_> = inspectors(&both).map(|filter| filter.name).collect();
         assert_eq!(names, ["envoy.filters.listener.tls_inspector", "envoy.filters.listener.http_inspector"]);
         assert_eq!(inspectors(&Sniffing::default()).count(), 0);

@@ -83,16 +83,21 @@ pub(super) fn without_limits() -> envoy::route::RouteAction {
 
 /// Limits of time. A client that says in `grpc-timeout` how long it waits is heard, up to the limit of the route.
 fn limits(timeout: Option<Duration>, inbound: bool) -> envoy::route::RouteAction {
-    let timeout = time::duration(timeout.unwrap_or_default());
+    let limit = time::duration(timeout.unwrap_or_default());
+    let action = envoy::route::RouteAction { timeout: Some(limit), ..Default::default() };
+    if timeout.is_some() && !inbound {
+        // Where `max_stream_duration` is set at all Envoy does not look at `timeout`; the older field leaves it in force.
+        #[expect(deprecated, reason = "its successor switches the timeout of the route off")]
+        return envoy::route::RouteAction { max_grpc_timeout: Some(limit), ..action };
+    }
     envoy::route::RouteAction {
         max_stream_duration: Some(envoy::route::route_action::MaxStreamDuration {
             // In front of the workload zero lifts the limit of the connection manager as well; behind it there is none.
             max_stream_duration: inbound.then(|| time::duration(Duration::ZERO)),
-            grpc_timeout_header_max: Some(timeout),
+            grpc_timeout_header_max: Some(limit),
             grpc_timeout_header_offset: None,
         }),
-        timeout: Some(timeout),
-        ..Default::default()
+        ..action
     }
 }
 

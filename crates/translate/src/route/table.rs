@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use pilothouse_base::Name;
 use pilothouse_envoy_api as envoy;
-use pilothouse_envoy_api::Message as _;
 use pilothouse_view::plan::{CatchAll, RouteTablePlan};
 
 use crate::discovery;
@@ -58,34 +57,6 @@ pub fn assemble(
     let hosts: BTreeMap<_, _> = hosts.into_iter().map(|host| (host.name.clone(), host)).collect();
     let virtual_hosts = hosts.into_values().chain(head.virtual_hosts).collect();
     envoy::route::RouteConfiguration { virtual_hosts, vhds: None, ..head }
-}
-
-/// The same on bytes: an encoded head of [`Delivery::Whole`] with encoded hosts, none of them decoded. The catch-all comes
-/// first here; Envoy finds hosts by domain, so their order has no meaning.
-pub fn append_hosts<'a>(head: &[u8], hosts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    // Field 2 (`virtual_hosts`), length-delimited. A message that is appended to another is merged with it, and repeated
-    // fields merge by concatenation.
-    const TAG: u8 = (2 << 3) | 2;
-    let mut bytes = head.to_vec();
-    for host in hosts {
-        bytes.push(TAG);
-        length_prefix(host.len(), &mut bytes);
-        bytes.extend_from_slice(host);
-    }
-    debug_assert!(
-        envoy::route::RouteConfiguration::decode(bytes.as_slice()).is_ok(),
-        "hosts are encoded hosts"
-    );
-    bytes
-}
-
-/// A length as protobuf writes it: seven bits per byte, the lowest first, the high bit set on all but the last.
-fn length_prefix(mut length: usize, bytes: &mut Vec<u8>) {
-    while length >= 0x80 {
-        bytes.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
 }
 
 fn catch_all_host(plan: CatchAll) -> envoy::route::VirtualHost {

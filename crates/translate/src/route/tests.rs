@@ -94,7 +94,10 @@ fn a_default_route_has_no_limits() {
         json!({"max_stream_duration": "0s", "grpc_timeout_header_max": "0s"})
     );
     let limited = RouteToPlan { timeout: Some(Duration::from_secs(2)), ..to(vec![weighted("a", 1)]) };
-    assert_eq!(shown(&forward(limited)).pointer("/route/timeout"), Some(&json!("2s")));
+    let limited = shown(&forward(limited));
+    assert_eq!(limited.pointer("/route/timeout"), Some(&json!("2s")));
+    assert_eq!(limited.pointer("/route/max_grpc_timeout"), Some(&json!("2s")));
+    assert_eq!(limited.pointer("/route/max_stream_duration"), None, "it would switch the timeout off");
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn mirrors_faults_and_cors_have_their_places() {
 }
 
 #[test]
-fn pushed_hosts_are_named_after_their_table() {
+fn a_host_that_redirects_to_https_says_so() {
     let plan = VirtualHostPlan {
         name: Name::from("cart.shop:80"),
         domains: vec![Name::from("cart.shop")],
@@ -266,15 +269,5 @@ fn pushed_hosts_are_named_after_their_table() {
         require_tls: true,
         attempt_count: true,
     };
-    let table = Name::from("80");
-    let pushed = pushed_virtual_host(&table, &plan);
-    assert_eq!(pushed.name, "80/cart.shop:80");
-    assert_eq!(pushed.name, pushed_host_name(&table, &plan.name));
-    assert_eq!(envoy::route::VirtualHost { name: "cart.shop:80".into(), ..pushed }, virtual_host(&plan));
     assert_eq!(virtual_host(&plan).require_tls(), envoy::route::virtual_host::TlsRequirementType::All);
-    assert_eq!(
-        pushed_host_name(&table, &Name::from("a/b")),
-        "80/a_b",
-        "the host is what follows the last slash"
-    );
 }

@@ -5,7 +5,7 @@ use pilothouse_config::virtual_service::{DirectResponse, HttpMatch, StringMatch}
 use pilothouse_translate::inline::bootstrap_static;
 use pilothouse_translate::{assignment, cluster, listener, marker};
 use pilothouse_view::plan::{
-    ActionPlan, ChainMatch, ClusterPlan, HttpRole, MirrorPlan, Network, RouteMatchPlan, RoutePlan,
+    ActionPlan, ChainMatch, ClusterPlan, HttpRole, Inspected, MirrorPlan, Network, RouteMatchPlan, RoutePlan, Routes,
     ServerTlsPlan, Sniffing, Transport, UpstreamProtocol, UpstreamTls, WeightedPlan,
 };
 
@@ -49,7 +49,9 @@ fn mesh_cluster(name: &str, protocol: UpstreamProtocol) -> ClusterPlan {
 fn requests_are_marked_unless_the_cluster_does_tls_of_its_own() {
     for version in process::VERSIONS {
         let [client, server, bytes] = process::free_ports();
+        let recorder = process::Recorder::start();
         let clusters = [
+            cast::cluster("recorder"),
             mesh_cluster("mesh", UpstreamProtocol::Http1),
             mesh_cluster("mesh-as-downstream", UpstreamProtocol::AsDownstream),
             mesh_cluster("mesh-http2", UpstreamProtocol::Http2),
@@ -70,16 +72,19 @@ fn requests_are_marked_unless_the_cluster_does_tls_of_its_own() {
             cast::route_to("mesh"),
         ];
         let outbound = cast::http(HttpRole::Outbound, routes);
+        // Mirrored requests come with the mark of the cluster, and their answers are seen by nobody.
+        let mut bytes_chain = answers("bytes", Some(marker::BYTES));
+        if let Network::Http(http) = &mut bytes_chain.network
+            && let Routes::Inline { name: _, host } = &mut http.routes
+        {
+            host.routes.insert(0, below("/mirrored", forward(vec![cast::weighted("recorder", 1)])));
+        }
         let mut inbound = cast::listener(
             "inbound",
             server,
-            vec![
-                answers("marked", Some(marker::HTTP)),
-                answers("bytes", Some(marker::BYTES)),
-                answers("unmarked", None),
-            ],
+            vec![answers("marked", Some(marker::HTTP)), bytes_chain, answers("unmarked", None)],
         );
-        inbound.sniffing = Sniffing { tls: Some(vec![]), http: None, timeout: None };
+        inbound.sniffing = Sniffing { tls: Some(Inspected::Everywhere), http: None, timeout: None };
         let mut tunnel = cast::tcp("mesh");
         tunnel.mesh_marker = true;
         let bootstrap = bootstrap_static(
@@ -94,7 +99,10 @@ fn requests_are_marked_unless_the_cluster_does_tls_of_its_own() {
                 listener(&inbound),
             ],
             [],
-            clusters.iter().map(|c| assignment(&cast::assignment(c.name.as_str(), server, true))),
+            clusters.iter().map(|plan| {
+                let port = if plan.name == "recorder" { recorder.port } else { server };
+                assignment(&cast::assignment(plan.name.as_str(), port, true))
+            }),
             cast::secrets(&[]),
         );
         let _running = process::Running::start(version, &bootstrap);
@@ -110,6 +118,7 @@ fn requests_are_marked_unless_the_cluster_does_tls_of_its_own() {
             let answer = process::get(port, path, "cart.shop");
             assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{version} {path}: {answer}");
         }
+        assert_eq!(recorder.next_request(), ["GET /mirrored HTTP/1.1", "host: cart.shop"], "{version}");
         let answer = process::get(client, "/all-foreign", "cart.shop");
         assert!(answer.starts_with("HTTP/1.1 200"), "{version}: {answer}");
     }

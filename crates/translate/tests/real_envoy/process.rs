@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use pilothouse_envoy_api as envoy;
@@ -122,4 +123,39 @@ pub(crate) fn get(port: u16, path: &str, host: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// A server that remembers what it is asked.
+pub(crate) struct Recorder {
+    /// Where it listens.
+    pub(crate) port: u16,
+    requests: Receiver<Vec<String>>,
+}
+
+impl Recorder {
+    /// Starts one.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, requests) = channel();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let lines = BufReader::new(&mut stream).lines().map_while(Result::ok);
+                let head = lines.take_while(|line| !line.is_empty()).collect();
+                let _ =
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                if sender.send(head).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { port, requests }
+    }
+
+    /// The next request: its first two lines.
+    pub(crate) fn next_request(&self) -> Vec<String> {
+        let mut lines = self.requests.recv_timeout(Duration::from_secs(20)).unwrap();
+        lines.truncate(2);
+        lines
+    }
 }

@@ -58,13 +58,24 @@ pub enum Direction {
 /// Which inspectors run, and for which ports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Sniffing {
-    /// Whether the TLS hello is read; `Some(ports)` reads it on these destination ports only (empty: on all).
-    pub tls: Option<Vec<u16>>,
-    /// Whether the first bytes are checked for HTTP; `Some(ports)` checks on these destination ports only (empty: on all).
-    pub http: Option<Vec<u16>>,
+    /// Where the TLS hello is read; none: nowhere.
+    pub tls: Option<Inspected>,
+    /// Where the first bytes are checked for HTTP; none: nowhere.
+    pub http: Option<Inspected>,
     /// How long inspectors wait; then the connection goes on as it is known so far. None: Envoy's default of 15 s, and the
     /// connection is closed.
     pub timeout: Option<Duration>,
+}
+
+/// The destination ports on which an inspector runs. Where it does not, a server that speaks first is not kept waiting.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Inspected {
+    /// All.
+    Everywhere,
+    /// These.
+    Only(Vec<u16>),
+    /// All but these.
+    Except(Vec<u16>),
 }
 
 /// One filter chain.

@@ -108,10 +108,11 @@ impl Tables {
             gone.extend(held_hosts(old));
         }
         let wanted = content.map(|table| table.form_version(split));
-        let announced = split && wanted.is_some() && reported == wanted;
+        // Any header that asks for hosts lets them follow, even if its successor were refused.
+        let announced = split && content.is_some() && reported.is_some_and(Version::is_split);
         // What the client claims of the hosts can be believed only together with its claim of the table, and
         // only if those claims are still to come.
-        let believed = split && !hosts_known && reported.is_some_and(Version::is_split);
+        let believed = announced && !hosts_known;
         if reported.is_none() || reported != wanted {
             routes.due.insert(Arc::clone(name), None);
         }

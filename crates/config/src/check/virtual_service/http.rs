@@ -6,7 +6,7 @@ use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
 use super::{Scope, action, cors, fault, matching, mirror, reachable};
 use crate::check::{duration, fields, header, pattern, retry};
-use crate::virtual_service::{HttpAction, HttpRule, PathRewrite, Rewrite};
+use crate::virtual_service::{Fault, HttpAction, HttpRule, PathRewrite, Rewrite};
 
 pub(super) fn rules(
     written: &[api::HttpRule],
@@ -63,7 +63,7 @@ fn rule(
         out,
     );
     let headers = header::changes(headers.as_ref(), &at.field("headers"), out);
-    let rewrite = match rewrite {
+    let mut rewrite = match rewrite {
         None => Rewrite::default(),
         Some(raw) => {
             if let Ok(rewrite) = self::rewrite(raw, &at.field("rewrite"), out) {
@@ -79,7 +79,7 @@ fn rule(
             .detail("headers write the authority too")
             .effect("the one of rewrite counts");
     }
-    let fault = fault::check(fault.as_ref(), &at.field("fault"), out);
+    let mut fault = fault::check(fault.as_ref(), &at.field("fault"), out);
     let without_route = [("redirect", redirect.is_some()), ("directResponse", direct_response.is_some())];
     for (field, _) in without_route.into_iter().filter(|(_, set)| *set) {
         for (other, set) in [("rewrite", raw.rewrite.is_some()), ("fault", raw.fault.is_some())] {
@@ -89,6 +89,9 @@ fn rule(
                     .effect(format_args!("{other} has no effect"));
             }
         }
+    }
+    if matches!(action, HttpAction::Redirect(_) | HttpAction::Respond(_)) {
+        (rewrite, fault) = (Rewrite::default(), Fault::default());
     }
     let timeout = timeout.as_ref().and_then(|written| {
         let value = duration::any(Some(written), at, "timeout", "requests have no time limit", out)?;

@@ -45,10 +45,7 @@ fn with_version(major: u32, minor: u32) -> core::Node {
 #[test]
 fn old_envoys_hear_why() {
     let error = version(&with_version(1, 36)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "Envoy 1.36.1 is too old: this control plane serves 1.37.0 and newer"
-    );
+    assert_eq!(error.to_string(), "Envoy 1.36.1 is too old: this control plane serves 1.37.0 and newer");
     assert!(version(&with_version(1, 37)).is_ok());
     assert!(version(&with_version(2, 0)).is_ok());
     assert_eq!(version(&core::Node::default()), Ok(None));

@@ -93,7 +93,8 @@ async fn an_old_envoy_hears_why() {
 #[tokio::test]
 async fn a_pod_that_is_late_is_waited_for() {
     let mesh = Mesh::start_with(|settings| settings.limits.pod_wait = super::mesh::PATIENCE).await;
-    let token = mesh.token_with(mesh.process.clock.now(), |token| (token.pod, token.pod_uid) = ("late", "u-9"));
+    let token =
+        mesh.token_with(mesh.process.clock.now(), |token| (token.pod, token.pod_uid) = ("late", "u-9"));
     let mut client = mesh.tls().await;
     let mut stream = Delta::open(&mut client, Some(&token)).await.unwrap();
     stream.hello_of(node("sidecar~127.0.0.1~late.shop~x", 40), Cluster, &[]).await;
@@ -172,6 +173,10 @@ async fn loopback_in_plain_text_believes_what_a_node_says() {
     assert_eq!(proxy.proxy, "stranger.shop");
     assert_eq!(proxy.identity, "spiffe://cluster.local/ns/shop/sa/default");
     assert!(!proxy.authenticated);
+    let (status, dump) = mesh.get("/debug/config_dump?proxy=stranger.shop").await;
+    assert_eq!(status, 200);
+    assert!(dump.contains(r#""secrets":["ROOTCA","default"]"#), "{dump}");
+    assert_eq!(mesh.get("/debug/config_dump?proxy=nobody.shop").await.0, 404);
 }
 
 #[tokio::test]

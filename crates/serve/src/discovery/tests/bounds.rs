@@ -88,7 +88,9 @@ async fn a_connection_without_a_stream_ends() {
     let mut stream = mesh.delta().await;
     stream.hello(Cluster, &[]).await;
     stream.accept().await;
-    tokio::time::timeout(Duration::from_secs(1), stream.next()).await.expect_err("nothing comes and nothing ends");
+    tokio::time::timeout(Duration::from_secs(1), stream.next())
+        .await
+        .expect_err("nothing comes and nothing ends");
     mesh.world.cluster("a", "1");
     mesh.touch().await;
     stream.accept().await;

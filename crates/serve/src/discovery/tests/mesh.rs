@@ -16,11 +16,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 
-use pilothouse_engine::Change;
 use crate::fake::{World, touch};
 use crate::identity::{AUDIENCE, TokenRequest, mint_token};
 use crate::status::{ProxyStatus, Report};
 use crate::{Addresses, Daemon, Process, Settings};
+use pilothouse_engine::Change;
 
 /// Nothing in these tests takes longer unless it is broken.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);

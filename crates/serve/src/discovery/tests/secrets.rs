@@ -62,7 +62,8 @@ async fn a_stream_gets_a_leaf_and_the_roots() {
     PrivateKeyDer::from_pem_slice(&key).unwrap();
     let uri = b"spiffe://cluster.local/ns/shop/sa/cart";
     assert!(chain[0].windows(uri.len()).any(|window| window == uri));
-    let version: SecretVersion = SecretVersion::parse(&seen["default"].version).expect("a version that tells its age");
+    let version: SecretVersion =
+        SecretVersion::parse(&seen["default"].version).expect("a version that tells its age");
     let certificate = mesh.status(|proxy| proxy.certificate.is_some()).await.certificate.unwrap();
     let expires = version.lifetime.not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     assert_eq!(certificate.not_after, expires);

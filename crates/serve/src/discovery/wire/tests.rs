@@ -56,6 +56,7 @@ fn sotw_responses_read_back() {
 
 #[test]
 fn requests_of_unknown_types_are_kept_apart() {
-    let message = DeltaDiscoveryRequest { type_url: "type.googleapis.com/a.B".to_owned(), ..Default::default() };
+    let message =
+        DeltaDiscoveryRequest { type_url: "type.googleapis.com/a.B".to_owned(), ..Default::default() };
     assert_eq!(delta(message).request, Err("type.googleapis.com/a.B".to_owned()));
 }

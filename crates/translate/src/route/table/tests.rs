@@ -56,21 +56,6 @@ fn assembled_tables_are_sorted_and_end_with_the_catch_all() {
 }
 
 #[test]
-fn appending_bytes_is_the_same_as_appending_hosts() {
-    let head = head(Some(CatchAll::Block), Delivery::Whole);
-    for length in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 70_000] {
-        let hosts = [host("a"), host(&"b".repeat(length))];
-        let encoded: Vec<_> = hosts.iter().map(envoy::Message::encode_to_vec).collect();
-        let bytes = append_hosts(&envoy::encode(&head), encoded.iter().map(Vec::as_slice));
-        let read = envoy::route::RouteConfiguration::decode(bytes.as_slice()).unwrap();
-        let mut expected = head.clone();
-        expected.virtual_hosts.extend(hosts);
-        assert_eq!(read, expected, "{length}");
-    }
-    assert_eq!(append_hosts(&envoy::encode(&head), []), envoy::encode(&head));
-}
-
-#[test]
 fn an_empty_table_is_an_answer() {
     let built = empty_route_table(&Name::from("9"));
     assert_eq!(built.name, "9");

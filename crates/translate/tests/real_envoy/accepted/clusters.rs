@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use pilothouse_base::{Locality, Name};
-use pilothouse_config::traffic_policy::{ClientCertificate, ConnectionPool, HashKey, Keepalive, LoadBalancer, OutlierDetection, Roots};
+use pilothouse_config::traffic_policy::{
+    ClientCertificate, ConnectionPool, HashKey, Keepalive, LoadBalancer, OutlierDetection, Roots,
+};
 use pilothouse_translate::inline::bootstrap_static;
 use pilothouse_translate::{assignment, cluster};
 use pilothouse_view::plan::{ClusterPlan, Discovery, DnsEndpoint, UpstreamProtocol, UpstreamTls};

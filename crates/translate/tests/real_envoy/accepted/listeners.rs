@@ -7,8 +7,11 @@ use pilothouse_base::{Hostname, Kind, Name, ObjectKey};
 use pilothouse_config::mesh::{AccessLog, PathNormalization};
 use pilothouse_config::service::Cidr;
 use pilothouse_translate::inline::bootstrap_static;
-use pilothouse_translate::{cluster, listener};
-use pilothouse_view::plan::{ActionPlan, ChainMatch, Direction, HttpPlan, HttpRole, ListenerPlan, ListenerPort, Network, Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport};
+use pilothouse_translate::listener;
+use pilothouse_view::plan::{
+    ActionPlan, ChainMatch, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
+    ServerTlsPlan, Sniffing, TcpPlan, Transport,
+};
 
 use super::name;
 use crate::{cast, process};
@@ -54,8 +57,8 @@ pub(super) fn virtual_inbound() -> ListenerPlan {
         direction: Direction::Inbound,
         original_dst: true,
         sniffing: Sniffing {
-            tls: Some(vec![8080]),
-            http: Some(vec![8080, 8081]),
+            tls: Some(Inspected::Only(vec![8080])),
+            http: Some(Inspected::Except(vec![8080, 8081])),
             timeout: Some(Duration::from_secs(1)),
         },
         ..cast::listener("virtualInbound", 15006, chains)
@@ -132,7 +135,7 @@ fn gateway_listeners() {
         chains.push(chain);
     }
     let mut plan = cast::listener("0.0.0.0_8443", 8443, chains);
-    plan.sniffing.tls = Some(vec![]);
+    plan.sniffing.tls = Some(Inspected::Everywhere);
     check_listeners(&[plan], &["kubernetes://shop"]);
 }
 

@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pilothouse_base::{Name, Percent};
-use pilothouse_config::traffic_policy::{HashKey};
-use pilothouse_config::virtual_service::{Abort, Cors, DirectResponse, Fault, HeaderChanges, HeaderEdits, HttpMatch, PathRewrite, Redirect, RedirectPort, Retry, StringMatch, ValueMatch};
+use pilothouse_config::traffic_policy::HashKey;
+use pilothouse_config::virtual_service::{
+    Abort, Cors, DirectResponse, Fault, HeaderChanges, HeaderEdits, HttpMatch, PathRewrite, Redirect,
+    RedirectPort, Retry, StringMatch, ValueMatch,
+};
 use pilothouse_envoy_api as envoy;
 use pilothouse_translate::inline::bootstrap_static;
 use pilothouse_translate::{Delivery, assemble, cluster, listener, route_table, virtual_host};
-use pilothouse_view::plan::{ActionPlan, CatchAll, HashPlan, HttpPlan, HttpRole, MirrorPlan, Network, RouteMatchPlan, RoutePlan, RouteTablePlan, RouteToPlan, Routes, VirtualHostPlan, WeightedPlan};
+use pilothouse_view::plan::{
+    ActionPlan, CatchAll, HashPlan, HttpPlan, HttpRole, MirrorPlan, Network, RouteMatchPlan, RoutePlan,
+    RouteTablePlan, RouteToPlan, Routes, VirtualHostPlan, WeightedPlan,
+};
 
 use super::name;
 use crate::{cast, process};

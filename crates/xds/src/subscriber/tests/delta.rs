@@ -136,6 +136,16 @@ fn endpoints_do_not_wait_for_clusters() {
 }
 
 #[test]
+fn a_cluster_on_its_way_out_keeps_its_endpoints() {
+    let mut stream = told();
+    assert_eq!(stream.change(|mesh| *mesh.endpoints.get_mut("a").unwrap() = 2), ["EDS a"]);
+    assert_eq!(stream.change(|mesh| mesh.clusters.get_mut("a").unwrap().0 = 2), ["CDS a"]);
+    assert_eq!(stream.change(|mesh| mesh.clusters.remove("a")), NOTHING);
+    assert_eq!(stream.ack(Endpoint), ["EDS a"], "the changed cluster waits for it");
+    assert_eq!(stream.body(Endpoint, "a"), "endpoints 2");
+}
+
+#[test]
 fn a_client_that_does_not_answer_can_be_left_waiting() {
     let mut stream = told();
     stream.change(|mesh| mesh.clusters.get_mut("a").unwrap().0 = 2);

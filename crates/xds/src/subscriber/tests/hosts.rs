@@ -252,3 +252,16 @@ fn a_refused_table_gets_no_hosts_until_a_better_one_is_there() {
     assert_eq!(stream.change(|mesh| mesh.tables.get_mut("t").unwrap().0 = 2), ["RDS t"]);
     assert_eq!(stream.ack(Route), ["VHDS t/x t/y t/z"]);
 }
+
+#[test]
+fn a_refused_header_does_not_keep_hosts_from_a_client_that_returns() {
+    let old = mesh(&["a"], &MANY).snapshot(1);
+    let table = old.routes.get("t").unwrap();
+    let mut new = mesh(&["a"], &MANY);
+    new.tables.get_mut("t").unwrap().0 = 2;
+    hosts(&mut new, "t").insert("y".to_owned(), host(2));
+    let mut stream = ready(new);
+    assert_eq!(stream.ask(delta(Route).sub(&["t"]).has([table.split()])), ["RDS t"]);
+    assert_eq!(stream.ask(delta(VirtualHost).has(table.parts().iter())), NOTHING);
+    assert_eq!(stream.nack(Route, "no"), ["VHDS t/y"]);
+}

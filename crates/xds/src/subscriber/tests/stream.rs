@@ -89,6 +89,14 @@ impl Stream {
         last.expect("there was a response").nonce.clone()
     }
 
+    /// The body of a resource in the last response of its type.
+    pub(super) fn body(&self, kind: ResourceType, name: &str) -> &str {
+        let last = self.last.iter().rev().find(|response| response.kind == kind);
+        let found =
+            last.and_then(|response| response.resources.iter().find(|resource| *resource.name == *name));
+        std::str::from_utf8(&found.expect("it was sent").body).unwrap()
+    }
+
     /// Accepts the last response of a type, over delta.
     pub(super) fn ack(&mut self, kind: ResourceType) -> Vec<String> {
         let response_nonce = self.nonce(kind);
