@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::shared_text;
 use crate::Namespace;
+use crate::name::shared_text;
 
 shared_text! {
     /// A DNS name, lower case by construction through [`Hostname::parse`]; `*` or `*.suffix` is a wildcard.

@@ -82,7 +82,11 @@ mod tests {
     fn a_missing_field_points_at_what_encloses_it() {
         let origin = Origin {
             file: "a.yaml".into(),
-            places: Places::new([(String::new(), 1, 1), ("spec".into(), 4, 3), ("spec.http[0]".into(), 6, 5)]),
+            places: Places::new([
+                (String::new(), 1, 1),
+                ("spec".into(), 4, 3),
+                ("spec.http[0]".into(), 6, 5),
+            ]),
         };
         let at = |path: FieldPath| origin.place(&path).unwrap().to_string();
         assert_eq!(at(FieldPath::spec().field("http").index(0).field("timeout")), "a.yaml:6:5");

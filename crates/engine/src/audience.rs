@@ -37,7 +37,9 @@ impl Audiences {
     }
 
     pub(crate) fn get(&self, id: AudienceId) -> &Served {
-        self.served[id as usize].as_ref().expect("an audience is kept while it has proxies, and only they keep its id")
+        self.served[id as usize]
+            .as_ref()
+            .expect("an audience is kept while it has proxies, and only they keep its id")
     }
 
     /// Lets a proxy join; the first one brings the audience to life.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use pilothouse_base::{Locality, Name, Namespace};
-use pilothouse_view::query::{Client, GatewayKey, InboundKey, Role, TableKey};
 use pilothouse_view::plan::RouteTablePlan;
+use pilothouse_view::query::{Client, GatewayKey, InboundKey, Role, TableKey};
 use pilothouse_view::{Answer, Query};
 use pilothouse_world::World;
 use pilothouse_xds::{Composite, Headers, NameMap, Resource, ResourceMap};

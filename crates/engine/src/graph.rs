@@ -61,11 +61,15 @@ impl Graph {
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
-        self.nodes[id as usize].as_ref().expect("ids are kept only by holders and readers, which keep their nodes")
+        self.nodes[id as usize]
+            .as_ref()
+            .expect("ids are kept only by holders and readers, which keep their nodes")
     }
 
     pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        self.nodes[id as usize].as_mut().expect("ids are kept only by holders and readers, which keep their nodes")
+        self.nodes[id as usize]
+            .as_mut()
+            .expect("ids are kept only by holders and readers, which keep their nodes")
     }
 
     /// How many questions are wanted.
@@ -109,7 +113,9 @@ impl Graph {
         while let Some((_, ids)) = dirty.pop_first() {
             for id in ids {
                 // It may have been forgotten meanwhile: whoever read it reads something else now.
-                let Some(query) = self.nodes[id as usize].as_ref().map(|node| node.query.clone()) else { continue };
+                let Some(query) = self.nodes[id as usize].as_ref().map(|node| node.query.clone()) else {
+                    continue;
+                };
                 let (answer, reads) = self.compute(&query, world, counts);
                 let node = self.node_mut(id);
                 let same = node.answer == answer;

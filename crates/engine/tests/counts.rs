@@ -24,7 +24,11 @@ impl Running {
         engine.apply(changes(&size.objects()));
         let snapshots = (0..proxies)
             .map(|service| {
-                engine.connect(Proxy::of_pod(Role::Sidecar, size.namespace_of(service), size.pod_of(service, 0)))
+                engine.connect(Proxy::of_pod(
+                    Role::Sidecar,
+                    size.namespace_of(service),
+                    size.pod_of(service, 0),
+                ))
             })
             .collect();
         Self { engine, snapshots }
@@ -101,7 +105,12 @@ fn a_rule_is_its_clusters() {
     let mut mesh = Running::start(SHOP, 2);
     let (_, sent) = mesh.apply(change(&objects::subsets("ns0", "svc0", &host(0), 7)));
     let cluster = |subset: &str| (ResourceType::Cluster, format!("outbound|80|{subset}|{}", host(0)));
-    assert_eq!(sent, BTreeMap::from([(cluster(""), 2), (cluster("v1"), 2), (cluster("v2"), 2)]));
+    // Its limits hold in front of the service's own workload too, and one of the proxies is such a one.
+    let inbound = (ResourceType::Cluster, "inbound|8080||".to_owned());
+    assert_eq!(
+        sent,
+        BTreeMap::from([(cluster(""), 2), (cluster("v1"), 2), (cluster("v2"), 2), (inbound, 1)])
+    );
 }
 
 #[test]

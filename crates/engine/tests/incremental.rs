@@ -69,9 +69,7 @@ proptest! {
 fn is_noticed(forget: Forget) -> bool {
     let config = Config { cases: 1_000, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    runner
-        .run(&scripts(60), |script: Vec<Step>| run(&script, forget).map_err(TestCaseError::fail))
-        .is_err()
+    runner.run(&scripts(60), |script: Vec<Step>| run(&script, forget).map_err(TestCaseError::fail)).is_err()
 }
 
 #[test]

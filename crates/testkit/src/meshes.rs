@@ -61,8 +61,10 @@ impl Size {
     /// Pods whose proxies connect: of `services` services in the first `namespaces` namespaces, first one pod of each, then a
     /// second one of each and so on. So meshes of different size can have the same clients.
     pub fn proxies(&self, count: usize, namespaces: usize, services: usize) -> Vec<(String, String)> {
-        let chosen: Vec<usize> =
-            (0..self.services).filter(|service| service % self.namespaces < namespaces).take(services).collect();
+        let chosen: Vec<usize> = (0..self.services)
+            .filter(|service| service % self.namespaces < namespaces)
+            .take(services)
+            .collect();
         let pods = (0..self.endpoints).flat_map(|endpoint| {
             chosen.iter().map(move |&service| (self.namespace_of(service), self.pod_of(service, endpoint)))
         });
@@ -87,7 +89,12 @@ impl Size {
 
     /// The destination rule of a service.
     pub fn rule(&self, service: usize, connections: u32) -> Value {
-        objects::subsets(&self.namespace_of(service), &format!("svc{service}"), &self.host(service), connections)
+        objects::subsets(
+            &self.namespace_of(service),
+            &format!("svc{service}"),
+            &self.host(service),
+            connections,
+        )
     }
 
     /// A pod; another generation has another address.

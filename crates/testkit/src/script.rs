@@ -226,7 +226,8 @@ fn ports(dice: &mut Dice<'_>) -> Value {
 
 fn service(mut metadata: Value, dice: &mut Dice<'_>) -> Value {
     if dice.roll(3) == 0 {
-        metadata["annotations"] = json!({"networking.istio.io/exportTo": dice.pick(&[".", "*", "b", "a,b", "~"])});
+        metadata["annotations"] =
+            json!({"networking.istio.io/exportTo": dice.pick(&[".", "*", "b", "a,b", "~"])});
     }
     let mut spec = json!({"ports": ports(dice), "selector": {"app": dice.pick(&["s0", "s1"])}});
     match dice.roll(6) {
@@ -286,7 +287,8 @@ fn export_to(spec: &mut Value, dice: &mut Dice<'_>) {
 }
 
 fn destination(dice: &mut Dice<'_>) -> Value {
-    let mut destination = json!({"host": dice.pick(&["s0", "s1", "s0.b.svc.cluster.local", "ext.example.com", "nowhere"])});
+    let mut destination =
+        json!({"host": dice.pick(&["s0", "s1", "s0.b.svc.cluster.local", "ext.example.com", "nowhere"])});
     if dice.roll(3) == 0 {
         destination["subset"] = json!(dice.pick(&["v1", "v2"]));
     }
@@ -344,7 +346,10 @@ fn destination_rule(dice: &mut Dice<'_>) -> Value {
     match dice.roll(7) {
         0 => policy["tls"] = json!({"mode": dice.pick(&["DISABLE", "ISTIO_MUTUAL", "SIMPLE"])}),
         1 | 6 => policy["outlierDetection"] = json!({"consecutive5xxErrors": dice.roll(5) + 1}),
-        2 => policy["loadBalancer"] = json!({"consistentHash": {"httpHeaderName": dice.pick(&["x-user", "x-session"])}}),
+        2 => {
+            policy["loadBalancer"] =
+                json!({"consistentHash": {"httpHeaderName": dice.pick(&["x-user", "x-session"])}})
+        }
         3 => policy["connectionPool"] = json!({"tcp": {"maxConnections": dice.roll(9) + 1}}),
         4 => policy["loadBalancer"] = json!({"simple": dice.pick(&["ROUND_ROBIN", "PASSTHROUGH"])}),
         _ => {}

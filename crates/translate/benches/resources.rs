@@ -11,10 +11,10 @@ use pilothouse_config::virtual_service::HeaderChanges;
 use pilothouse_envoy_api as envoy;
 use pilothouse_translate as translate;
 use pilothouse_view::plan::{
-    ActionPlan, AssignmentPlan, CatchAll, ChainMatch, ChainPlan, ClusterPlan, ClusterService, Direction, Discovery,
-    EndpointPlan, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, LocalityPlan, MeshTls, Network, RouteMatchPlan,
-    RoutePlan, RouteTablePlan, RouteToPlan, Routes, ServerTlsPlan, Sniffing, Transport, UpstreamProtocol, UpstreamTls,
-    VirtualHostPlan, WeightedPlan,
+    ActionPlan, AssignmentPlan, CatchAll, ChainMatch, ChainPlan, ClusterPlan, ClusterService, Direction,
+    Discovery, EndpointPlan, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, LocalityPlan,
+    MeshTls, Network, RouteMatchPlan, RoutePlan, RouteTablePlan, RouteToPlan, Routes, ServerTlsPlan,
+    Sniffing, Transport, UpstreamProtocol, UpstreamTls, VirtualHostPlan, WeightedPlan,
 };
 
 #[global_allocator]
@@ -148,9 +148,15 @@ fn host(number: usize) -> VirtualHostPlan {
     };
     VirtualHostPlan {
         name: Name::from(format!("{full}:80")),
-        domains: [full.clone(), format!("{full}."), short.clone(), format!("{short}.svc"), "10.96.0.7".to_owned()]
-            .map(Name::from)
-            .to_vec(),
+        domains: [
+            full.clone(),
+            format!("{full}."),
+            short.clone(),
+            format!("{short}.svc"),
+            "10.96.0.7".to_owned(),
+        ]
+        .map(Name::from)
+        .to_vec(),
         routes: vec![RoutePlan {
             name: Name::from("default"),
             origin: None,
@@ -177,11 +183,20 @@ fn listener() -> ListenerPlan {
     };
     ListenerPlan {
         name: Name::from("0.0.0.0_80"),
-        port: ListenerPort { address: Ipv4Addr::UNSPECIFIED.into(), additional: Vec::new(), port: 80, bound: false },
+        port: ListenerPort {
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            additional: Vec::new(),
+            port: 80,
+            bound: false,
+        },
         direction: Direction::Outbound,
         hands_over: false,
         original_dst: false,
-        sniffing: Sniffing { http: Some(Inspected::Everywhere), timeout: Some(Duration::from_secs(1)), ..Sniffing::default() },
+        sniffing: Sniffing {
+            http: Some(Inspected::Everywhere),
+            timeout: Some(Duration::from_secs(1)),
+            ..Sniffing::default()
+        },
         chains: vec![ChainPlan {
             name: Name::from("0.0.0.0_80_http"),
             matches: ChainMatch {

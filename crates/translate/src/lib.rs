@@ -29,7 +29,5 @@ mod weight;
 pub use assignment::{assignment, empty_assignment};
 pub use cluster::cluster;
 pub use listener::listener;
-pub use route::{
-    Delivery, assemble, empty_route_table, route_table, virtual_host,
-};
+pub use route::{Delivery, assemble, empty_route_table, route_table, virtual_host};
 pub use secret::{root_secret, secret, workload_secret};

@@ -33,7 +33,8 @@ pub(crate) fn accounts(service: &ServiceRef, read: &mut Reader<'_>) -> Accounts 
             match one.identity {
                 Some(identity) => {
                     for domain in std::iter::once(&mesh.trust_domain).chain(&mesh.trust_domain_aliases) {
-                        let alias = pilothouse_base::Identity { trust_domain: domain.clone(), ..identity.clone() };
+                        let alias =
+                            pilothouse_base::Identity { trust_domain: domain.clone(), ..identity.clone() };
                         identities.insert(Name::from(alias.to_string()));
                     }
                 }

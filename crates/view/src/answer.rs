@@ -7,11 +7,11 @@ use pilothouse_world::VirtualServiceHeader;
 
 use crate::accounts::Accounts;
 use crate::audience::Audience;
+use crate::cluster::ClusterEntry;
 use crate::gateway::GatewayLayout;
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::plan::{AssignmentPlan, ClusterPlan, ListenerPlan, SecretPlan, VirtualHostPlan};
-use crate::cluster::ClusterEntry;
 use crate::query::{AssignmentKey, Query};
 use crate::reader::Reader;
 use crate::targets::{Target, Targets};

@@ -10,11 +10,11 @@ use pilothouse_config::MtlsMode;
 use pilothouse_config::traffic_policy::ClientTlsMode;
 
 use crate::backends::{backends, ip};
+use crate::mtls;
 use crate::plan::{AssignmentPlan, EndpointPlan, LocalityPlan};
 use crate::policy::{Effective, effective};
 use crate::query::{AssignmentKey, ClusterKey, Role};
 use crate::reader::Reader;
-use crate::mtls;
 
 /// An assignment for each cluster whose endpoints are listed.
 pub(crate) fn assignments(

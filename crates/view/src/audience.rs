@@ -40,7 +40,11 @@ pub(crate) fn audience(name: &WorkloadName, read: &mut Reader<'_>) -> Audience {
     let workload = match read.pod(namespace, name) {
         Some(pod) => Workload {
             labels: pod.labels.clone(),
-            addresses: if pod.addresses.is_empty() { claims.addresses.clone() } else { pod.addresses.clone() },
+            addresses: if pod.addresses.is_empty() {
+                claims.addresses.clone()
+            } else {
+                pod.addresses.clone()
+            },
             locality: if pod.locality.is_empty() { claims.locality.clone() } else { pod.locality.clone() },
             pod: Some(pod),
         },
@@ -71,11 +75,8 @@ pub(crate) fn audience(name: &WorkloadName, read: &mut Reader<'_>) -> Audience {
             for (_, port, target) in ports {
                 by_port.entry(port.number).or_insert(target);
             }
-            let gateway = Some(GatewayKey {
-                client: client.clone(),
-                gateways,
-                ports: by_port.into_iter().collect(),
-            });
+            let gateway =
+                Some(GatewayKey { client: client.clone(), gateways, ports: by_port.into_iter().collect() });
             Audience { client, locality, inbound: None, gateway }
         }
     }

@@ -83,7 +83,8 @@ pub(crate) fn backends(service: &Service, port: &ServicePort, read: &mut Reader<
                     PodHealth::NotReady => service.publish_not_ready,
                     PodHealth::Ended => continue,
                 };
-                let (Some(address), Some(number)) = (pod.addresses.first(), target_port(&port.target, pod)) else {
+                let (Some(address), Some(number)) = (pod.addresses.first(), target_port(&port.target, pod))
+                else {
                     continue;
                 };
                 let address = EndpointAddress::Ip(*address);
@@ -104,7 +105,9 @@ pub(crate) fn backends(service: &Service, port: &ServicePort, read: &mut Reader<
 pub(crate) fn target_port(target: &TargetPort, pod: &Pod) -> Option<u16> {
     match target {
         TargetPort::Number(number) => Some(*number),
-        TargetPort::Named(name) => pod.named_ports.iter().find(|(own, _)| own == name).map(|(_, number)| *number),
+        TargetPort::Named(name) => {
+            pod.named_ports.iter().find(|(own, _)| own == name).map(|(_, number)| *number)
+        }
     }
 }
 
@@ -130,7 +133,8 @@ fn of_pod(
         let labels = [label, fallback].into_iter().find_map(|label| pod.labels.get(label));
         labels.map(str::to_owned)
     };
-    let name = canonical("service.istio.io/canonical-name", "app").unwrap_or_else(|| pod.workload.to_string());
+    let name =
+        canonical("service.istio.io/canonical-name", "app").unwrap_or_else(|| pod.workload.to_string());
     let revision = canonical("service.istio.io/canonical-revision", "version").unwrap_or_default();
     Reached {
         address,

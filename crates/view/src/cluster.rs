@@ -55,7 +55,10 @@ fn is_listed(service: &Service, role: Role) -> bool {
     match service.resolution {
         Resolution::Endpoints => true,
         Resolution::Headless => role == Role::Gateway,
-        Resolution::OriginalDestination | Resolution::Dns | Resolution::DnsRoundRobin | Resolution::Alias(_) => false,
+        Resolution::OriginalDestination
+        | Resolution::Dns
+        | Resolution::DnsRoundRobin
+        | Resolution::Alias(_) => false,
     }
 }
 
@@ -197,7 +200,11 @@ fn tls(
     };
     if let Some(wanted) = &policy.tls {
         let names = |read: &mut Reader<'_>| {
-            if wanted.subject_alt_names.is_empty() { identities(read) } else { wanted.subject_alt_names.clone() }
+            if wanted.subject_alt_names.is_empty() {
+                identities(read)
+            } else {
+                wanted.subject_alt_names.clone()
+            }
         };
         let declared = || {
             if wanted.subject_alt_names.is_empty() {
@@ -237,37 +244,37 @@ fn tls(
     match discovery {
         Discovery::Endpoints | Discovery::StrictDns(_) | Discovery::LogicalDns(_) => UpstreamTls::Auto(tls),
         // Addresses are not known beforehand, so it is all or nothing.
-        Discovery::OriginalDestination { .. } if read.accounts(&key.service).all_meshed => UpstreamTls::Mesh(tls),
+        Discovery::OriginalDestination { .. } if read.accounts(&key.service).all_meshed => {
+            UpstreamTls::Mesh(tls)
+        }
         Discovery::OriginalDestination { .. } | Discovery::Inbound | Discovery::Nothing => UpstreamTls::None,
     }
 }
 
 /// Clusters that every proxy of a role has.
 pub(crate) fn fixed(role: Role, mesh: &pilothouse_config::Mesh) -> Vec<ClusterPlan> {
-    let plan = |name: &str, discovery| {
-        ClusterPlan {
-            name: Name::from(name),
-            connect_timeout: mesh.connect_timeout,
-            load_balancer: match discovery {
-                Discovery::Nothing => LoadBalancer::RoundRobin,
-                _ => LoadBalancer::Passthrough,
-            },
-            pool: pilothouse_config::traffic_policy::ConnectionPool {
-                http_idle_timeout: (discovery != Discovery::Nothing).then(|| std::time::Duration::from_mins(5)),
-                ..Default::default()
-            },
-            outlier: None,
-            protocol: match discovery {
-                Discovery::Nothing => UpstreamProtocol::Http1,
-                _ => UpstreamProtocol::AsDownstream,
-            },
-            tls: UpstreamTls::None,
-            services: Vec::new(),
-            external: false,
-            subset: None,
-            rule: None,
-            discovery,
-        }
+    let plan = |name: &str, discovery| ClusterPlan {
+        name: Name::from(name),
+        connect_timeout: mesh.connect_timeout,
+        load_balancer: match discovery {
+            Discovery::Nothing => LoadBalancer::RoundRobin,
+            _ => LoadBalancer::Passthrough,
+        },
+        pool: pilothouse_config::traffic_policy::ConnectionPool {
+            http_idle_timeout: (discovery != Discovery::Nothing).then(|| std::time::Duration::from_mins(5)),
+            ..Default::default()
+        },
+        outlier: None,
+        protocol: match discovery {
+            Discovery::Nothing => UpstreamProtocol::Http1,
+            _ => UpstreamProtocol::AsDownstream,
+        },
+        tls: UpstreamTls::None,
+        services: Vec::new(),
+        external: false,
+        subset: None,
+        rule: None,
+        discovery,
     };
     let black_hole = plan(names::BLACK_HOLE, Discovery::Nothing);
     match role {

@@ -6,9 +6,9 @@ mod servers;
 use std::collections::BTreeSet;
 
 use pilothouse_base::{Hostname, Kind, ObjectKey, Protocol};
+use pilothouse_config::VirtualService;
 use pilothouse_config::service::Resolution;
 use pilothouse_config::virtual_service::{Destination, GatewayRef, HttpAction, HttpDestination};
-use pilothouse_config::VirtualService;
 use pilothouse_diag::{Diagnostic, Diagnostics, FieldPath, catalogue};
 
 use crate::reader::Reader;
@@ -60,7 +60,14 @@ fn virtual_service(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics
                 Some(index) => at.field("mirrors").index(index).field("destination"),
                 None => at.field("mirror"),
             };
-            destination(&mirror.destination, key, &at, "requests are answered, but not mirrored there", read, out);
+            destination(
+                &mirror.destination,
+                key,
+                &at,
+                "requests are answered, but not mirrored there",
+                read,
+                out,
+            );
         }
     }
     let effect = "connections that match this rule are closed";
@@ -162,7 +169,12 @@ fn ports_of(object: &VirtualService, read: &mut Reader<'_>) -> BTreeSet<u16> {
                 for host in &object.hosts {
                     match targets.by_host.get(host) {
                         Some(target) => ports.extend(
-                            target.service.ports.iter().filter(|port| !port.protocol.is_tcp()).map(|port| port.number),
+                            target
+                                .service
+                                .ports
+                                .iter()
+                                .filter(|port| !port.protocol.is_tcp())
+                                .map(|port| port.number),
                         ),
                         None => {
                             ports.insert(80);
@@ -176,7 +188,9 @@ fn ports_of(object: &VirtualService, read: &mut Reader<'_>) -> BTreeSet<u16> {
                     .iter()
                     .find(|one| one.meta.key.namespace == *namespace && one.meta.key.name == *name);
                 let servers = found.iter().flat_map(|gateway| &gateway.servers);
-                ports.extend(servers.filter(|server| server.protocol != Protocol::Tcp).map(|server| server.port));
+                ports.extend(
+                    servers.filter(|server| server.protocol != Protocol::Tcp).map(|server| server.port),
+                );
             }
         }
     }
@@ -222,11 +236,18 @@ fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostic
         return;
     }
     let headers = read.rule_headers(&key.namespace);
-    let older = headers.iter().take_while(|header| header.meta.key != *key).filter(|header| header.host == object.host);
+    let older = headers
+        .iter()
+        .take_while(|header| header.meta.key != *key)
+        .filter(|header| header.host == object.host);
     for header in older {
         if read.rule(&header.meta.key).is_some_and(|rule| rule.policy != Default::default()) {
-            out.report(catalogue::RULE_CONFLICT, &FieldPath::spec().field("trafficPolicy"))
-                .effect(format_args!("none: that of {} counts for the host; only subsets are put together", header.meta.key));
+            out.report(catalogue::RULE_CONFLICT, &FieldPath::spec().field("trafficPolicy")).effect(
+                format_args!(
+                    "none: that of {} counts for the host; only subsets are put together",
+                    header.meta.key
+                ),
+            );
             return;
         }
     }

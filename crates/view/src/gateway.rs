@@ -16,8 +16,8 @@ use pilothouse_config::{Gateway, Mesh, Server};
 use pilothouse_world::VirtualServiceHeader;
 
 use crate::plan::{
-    CatchAll, ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
-    ServerTlsPlan, Sniffing, TcpPlan,
+    CatchAll, ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort,
+    Network, Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 use crate::query::{GatewayKey, HostKey, HostSource, Otherwise, SecretKey, TableKey};
 use crate::reader::Reader;
@@ -53,7 +53,8 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
     let mut secrets = BTreeSet::new();
     for gateway in &gateways {
         for server in &gateway.servers {
-            let target = key.ports.iter().find(|(port, _)| *port == server.port).map_or(server.port, |(_, to)| *to);
+            let target =
+                key.ports.iter().find(|(port, _)| *port == server.port).map_or(server.port, |(_, to)| *to);
             let address = server.bind.unwrap_or(any(key.client.v6));
             let shared = listeners.entry((address, target)).or_default();
             let at = At { key, server, gateway: &gateway.meta.key, target, claims: &claims, mesh: &mesh };
@@ -80,10 +81,7 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
             })
         })
         .collect();
-    let tables = tables
-        .into_iter()
-        .map(|(name, servers)| table(name, &servers, key, &claims))
-        .collect();
+    let tables = tables.into_iter().map(|(name, servers)| table(name, &servers, key, &claims)).collect();
     GatewayLayout { listeners, tables, secrets: secrets.into_iter().collect() }
 }
 
@@ -116,7 +114,10 @@ impl<'a> At<'a> {
                     namespace: self.key.client.namespace.clone(),
                     name: credential.clone(),
                 });
-                Some(ServerTlsPlan::Credential { secret, http: !protocol.is_tcp() || *protocol == Protocol::Https })
+                Some(ServerTlsPlan::Credential {
+                    secret,
+                    http: !protocol.is_tcp() || *protocol == Protocol::Https,
+                })
             }
             Some(ServerTlsMode::SimpleFiles { certificate, key }) => Some(ServerTlsPlan::Files {
                 certificate: certificate.clone(),
@@ -171,8 +172,11 @@ impl<'a> At<'a> {
         };
         shared.tls = true;
         shared.chains.push(ChainPlan {
-            name: Name::from(format!("{}.{}.{}", self.server.port_name, self.gateway.name, self.gateway.namespace)),
-            matches: ChainMatch { server_names, ..ChainMatch::default() },
+            name: Name::from(format!(
+                "{}.{}.{}",
+                self.server.port_name, self.gateway.name, self.gateway.namespace
+            )),
+            matches: by_names(server_names),
             tls,
             network,
         });
@@ -186,7 +190,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The server names of this server, if nobody has one of them yet; `*` takes every name.
+    /// The server names of this server, if nobody has one of them yet.
     fn claim_server_names(&self, shared: &mut Shared) -> Option<Vec<Hostname>> {
         let mut wanted: Vec<Hostname> = self.server.hosts.iter().map(|host| host.host.clone()).collect();
         wanted.sort();
@@ -195,46 +199,44 @@ impl<'a> At<'a> {
             return None;
         }
         shared.server_names.extend(wanted.iter().cloned());
-        if wanted.iter().any(|name| name.as_str() == "*") {
-            wanted.clear();
-        }
         Some(wanted)
     }
 
     /// TLS that is not terminated: a chain for each match of the TLS rules bound here.
     fn by_server_name(&self, shared: &mut Shared, read: &mut Reader<'_>) {
         let through = GatewayRef::Named(self.gateway.namespace.clone(), self.gateway.name.clone());
-        for object in self.bound(|header| header.l4) {
-            let Some(virtual_service) = read.virtual_service(&object) else { continue };
+        for header in self.claims.iter().filter(|header| header.l4) {
+            let (object, allowed) = (&header.meta.key, hosts_of(header, self.server, self.gateway));
+            if allowed.is_empty() {
+                continue;
+            }
+            let Some(virtual_service) = read.virtual_service(object) else { continue };
             for rule in &virtual_service.tls {
                 for one in &rule.matches {
-                    let applies =
-                        l4::applies(one, &through, &virtual_service.gateways, self.server.port, &self.key.client);
-                    let names: Vec<Hostname> = one
-                        .sni_hosts
-                        .iter()
-                        .filter(|name| self.server.hosts.iter().any(|host| host.host.overlaps(name)))
-                        .filter(|name| !shared.server_names.contains(*name))
-                        .cloned()
-                        .collect();
+                    let applies = l4::applies(
+                        one,
+                        &through,
+                        &virtual_service.gateways,
+                        self.server.port,
+                        &self.key.client,
+                    );
+                    let mut names: Vec<Hostname> = Vec::new();
+                    for name in one.sni_hosts.iter().flat_map(|name| narrowed(name, &allowed)) {
+                        if !shared.server_names.contains(&name) && !names.contains(&name) {
+                            names.push(name);
+                        }
+                    }
                     if !applies || names.is_empty() {
                         continue;
                     }
                     shared.server_names.extend(names.iter().cloned());
-                    let mut to = l4::plan(&rule.route, &object, self.server.port, &self.key.client, read);
+                    let mut to = l4::plan(&rule.route, object, self.server.port, &self.key.client, read);
                     to.access_log.clone_from(&self.mesh.access_log);
                     to.origin = Some(object.clone());
                     shared.tls = true;
                     shared.chains.push(ChainPlan {
                         name: to.stat_prefix.clone(),
-                        matches: ChainMatch {
-                            server_names: if names.iter().any(|name| name.as_str() == "*") {
-                                Vec::new()
-                            } else {
-                                names
-                            },
-                            ..ChainMatch::default()
-                        },
+                        matches: by_names(names),
                         tls: ServerTlsPlan::None,
                         network: Network::Tcp(to),
                     });
@@ -265,7 +267,13 @@ impl<'a> At<'a> {
             let rule = virtual_service.tcp.iter().find(|rule| {
                 rule.matches.is_empty()
                     || rule.matches.iter().any(|one| {
-                        l4::applies(one, &through, &virtual_service.gateways, self.server.port, &self.key.client)
+                        l4::applies(
+                            one,
+                            &through,
+                            &virtual_service.gateways,
+                            self.server.port,
+                            &self.key.client,
+                        )
                     })
             });
             if let Some(rule) = rule {
@@ -298,6 +306,23 @@ impl<'a> At<'a> {
             access_log: self.mesh.access_log.clone(),
         }
     }
+}
+
+/// Connections whose TLS hello names one of these; with `*` among them every TLS connection, so that a plain chain fits beside it.
+fn by_names(server_names: Vec<Hostname>) -> ChainMatch {
+    if server_names.iter().any(|name| name.as_str() == "*") {
+        ChainMatch { transport: Some(Transport::Tls), ..ChainMatch::default() }
+    } else {
+        ChainMatch { server_names, ..ChainMatch::default() }
+    }
+}
+
+/// What a server name stands for among the hosts that its virtual service has at a server.
+fn narrowed(name: &Hostname, allowed: &[Hostname]) -> Vec<Hostname> {
+    if allowed.iter().any(|host| host.covers(name)) {
+        return vec![name.clone()];
+    }
+    allowed.iter().filter(|host| name.covers(host)).cloned().collect()
 }
 
 /// Every address.

@@ -12,8 +12,9 @@ use pilothouse_config::{Mesh, MtlsMode};
 use crate::names;
 use crate::plan::{
     ActionPlan, ChainMatch, ChainPlan, ClusterPlan, ClusterService, Direction, Discovery, HttpPlan, HttpRole,
-    Inspected, ListenerPlan, ListenerPort, Network, RouteMatchPlan, RoutePlan, RouteToPlan, Routes, ServerTlsPlan, Sniffing,
-    TcpPlan, Transport, UpstreamProtocol, UpstreamTls, VirtualHostPlan, WeightedPlan,
+    Inspected, ListenerPlan, ListenerPort, Network, RouteMatchPlan, RoutePlan, RouteToPlan, Routes,
+    ServerTlsPlan, Sniffing, TcpPlan, Transport, UpstreamProtocol, UpstreamTls, VirtualHostPlan,
+    WeightedPlan,
 };
 use crate::policy::effective;
 use crate::query::{InboundKey, InboundPort};
@@ -26,8 +27,8 @@ pub(crate) const INBOUND_PORT: u16 = 15006;
 const MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// ALPN that marks bytes of the mesh.
 const MESH_TCP: [&str; 2] = ["istio-peer-exchange", "istio"];
-/// What the HTTP inspector reports.
-const PLAIN_HTTP: [&str; 3] = ["http/1.0", "http/1.1", "h2c"];
+/// What the HTTP inspector reports. HTTP/1.0 is left out: the connection manager would refuse it, as bytes it gets through.
+pub(crate) const PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
 
 /// What stands in front of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,9 @@ pub(crate) fn inbound(key: &InboundKey, read: &mut Reader<'_>) -> Inbound {
         original_dst: true,
         sniffing: Sniffing {
             tls: inspected(&places, |place| place.mode != MtlsMode::Disable),
-            http: inspected(&places, |place| place.protocol == Protocol::Auto && place.mode != MtlsMode::Strict),
+            http: inspected(&places, |place| {
+                place.protocol == Protocol::Auto && place.mode != MtlsMode::Strict
+            }),
             timeout: Some(mesh.protocol_detection_timeout),
         },
         chains,
@@ -223,11 +226,7 @@ fn http_plan(place: &Place<'_>, any: IpAddr, peer_certificate: bool, mesh: &Mesh
             Name::from(format!("inbound|http|{}", port.service_port)),
             Name::from(format!("{}:{}/*", port.service.host, port.service_port)),
         ),
-        None => (
-            Name::from(names::INBOUND_PASSTHROUGH),
-            Name::from("inbound|http|0"),
-            Name::from(":0/*"),
-        ),
+        None => (Name::from(names::INBOUND_PASSTHROUGH), Name::from("inbound|http|0"), Name::from(":0/*")),
     };
     let route = RoutePlan {
         name: Name::from("default"),
@@ -314,6 +313,7 @@ fn cluster(port: &InboundPort, mesh: &Mesh, read: &mut Reader<'_>) -> ClusterPla
 fn limits(port: &InboundPort, read: &mut Reader<'_>) -> ConnectionPool {
     let service = &port.service;
     let target = read.target(&service.namespace, &service.host).filter(|target| target.name() == *service);
-    let pool = target.and_then(|target| effective(&target.rules, port.service_port, None, read).policy.connection_pool);
+    let pool = target
+        .and_then(|target| effective(&target.rules, port.service_port, None, read).policy.connection_pool);
     ConnectionPool { h2_upgrade: false, ..pool.unwrap_or_default() }
 }

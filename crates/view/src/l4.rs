@@ -24,12 +24,18 @@ pub(crate) struct Carried {
 
 /// Where connections to a service port go. All parts of a match must hold; the first rule that takes every connection ends
 /// the search. Where a TLS rule applies, connections with other server names are not the service's.
-pub(crate) fn route(entry: &TcpEntry, port: u16, client: Option<&Client>, read: &mut Reader<'_>) -> Vec<Carried> {
+pub(crate) fn route(
+    entry: &TcpEntry,
+    port: u16,
+    client: Option<&Client>,
+    read: &mut Reader<'_>,
+) -> Vec<Carried> {
     let mut carried = Vec::new();
     if let Some(client) = client {
         for key in entry.claims.iter() {
             let Some(object) = read.virtual_service(key) else { continue };
-            let applies = |one: &L4Match| applies(one, &GatewayRef::Mesh, &object.gateways, entry.port, client);
+            let applies =
+                |one: &L4Match| applies(one, &GatewayRef::Mesh, &object.gateways, entry.port, client);
             if entry.protocol.is_tls() {
                 for rule in &object.tls {
                     for one in rule.matches.iter().filter(|one| applies(one)) {
@@ -105,7 +111,10 @@ fn settings(
 ) -> TcpPlan {
     let pool = policy.connection_pool.as_ref();
     let own_tls = policy.tls.as_ref().is_some_and(|tls| {
-        matches!(tls.mode, ClientTlsMode::Simple { .. } | ClientTlsMode::Mutual { .. } | ClientTlsMode::Closed)
+        matches!(
+            tls.mode,
+            ClientTlsMode::Simple { .. } | ClientTlsMode::Mutual { .. } | ClientTlsMode::Closed
+        )
     });
     TcpPlan {
         stat_prefix: stat_prefix

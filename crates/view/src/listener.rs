@@ -6,11 +6,12 @@ use pilothouse_base::{Hostname, Name};
 use pilothouse_config::Mesh;
 use pilothouse_config::mesh::OutboundPolicy;
 
+use crate::inbound::PLAIN_HTTP;
 use crate::l4::{self, Carried};
 use crate::names;
 use crate::plan::{
-    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
-    ServerTlsPlan, Sniffing, TcpPlan, Transport,
+    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network,
+    Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 use crate::query::{ListenerKey, OutboundListener};
 use crate::reader::Reader;
@@ -93,11 +94,8 @@ fn outbound(key: &OutboundListener, mesh: &Mesh, read: &mut Reader<'_>) -> Liste
     for entry in tcp {
         let routed = l4::route(entry, *port, client.as_ref(), read);
         for Carried { server_names, to, origin } in routed {
-            let server_names: Vec<Hostname> = if server_names.contains(&Hostname::parse("*")) {
-                Vec::new()
-            } else {
-                server_names
-            };
+            let server_names: Vec<Hostname> =
+                if server_names.contains(&Hostname::parse("*")) { Vec::new() } else { server_names };
             let plan = TcpPlan { access_log: mesh.access_log.clone(), origin, ..to };
             let matches = ChainMatch {
                 prefix_ranges: entry.ranges.clone(),
@@ -154,7 +152,7 @@ fn http_chain(listener: &Name, table: &Name, grpc_web: bool, mesh: &Mesh) -> Cha
         name: Name::from(format!("{listener}_http")),
         matches: ChainMatch {
             transport: Some(Transport::RawBuffer),
-            application_protocols: ["http/1.0", "http/1.1", "h2c"].map(Name::from).into(),
+            application_protocols: PLAIN_HTTP.map(Name::from).into(),
             ..ChainMatch::default()
         },
         tls: ServerTlsPlan::None,

@@ -28,7 +28,8 @@ impl Modes {
 /// policy with a selector in the root namespace never does.
 pub(crate) fn of_workload(namespace: &Namespace, labels: &Labels, read: &mut Reader<'_>) -> Modes {
     let Scopes { mut all, mut ports, own } = scopes(namespace, read);
-    let workload = own.iter().find(|one| one.selector.as_ref().is_some_and(|selector| selector.matches(labels)));
+    let workload =
+        own.iter().find(|one| one.selector.as_ref().is_some_and(|selector| selector.matches(labels)));
     if let Some(policy) = workload {
         all = policy.mode.unwrap_or(all);
         ports.extend(policy.ports.iter().map(|(port, mode)| (*port, mode.unwrap_or(all))));

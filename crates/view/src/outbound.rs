@@ -85,11 +85,13 @@ pub(crate) fn outbound(client: &Client, read: &mut Reader<'_>) -> Outbound {
             hosts: hosts::hosts(port, client, &targets, &http_claims, mesh.domain.as_str()),
         })
         .collect();
-    tables.extend(sniffed.into_iter().filter(|(name, _)| asked.contains(name)).map(|(name, (target, port))| {
-        let mut host = hosts::host_of(&target.service.host, Some(&target), port, client, &http_claims);
-        host.domains = Arc::from([Name::from("*")]);
-        TableKey { name, catch_all: None, hosts: Arc::from([host]) }
-    }));
+    tables.extend(sniffed.into_iter().filter(|(name, _)| asked.contains(name)).map(
+        |(name, (target, port))| {
+            let mut host = hosts::host_of(&target.service.host, Some(&target), port, client, &http_claims);
+            host.domains = Arc::from([Name::from("*")]);
+            TableKey { name, catch_all: None, hosts: Arc::from([host]) }
+        },
+    ));
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     Outbound { listeners, tables }
 }
@@ -131,11 +133,13 @@ impl<'c> Listeners<'c> {
         }
         if port.protocol.is_http() {
             let listener = self.entry(any, number);
-            let web = listener.http.as_ref().is_some_and(|(_, web)| *web) || port.protocol == Protocol::GrpcWeb;
+            let web =
+                listener.http.as_ref().is_some_and(|(_, web)| *web) || port.protocol == Protocol::GrpcWeb;
             listener.http = Some((Name::from(number.to_string()), web));
             return;
         }
-        let ranges: Vec<Cidr> = target.service.addresses.iter().filter(|range| !range.is_host()).copied().collect();
+        let ranges: Vec<Cidr> =
+            target.service.addresses.iter().filter(|range| !range.is_host()).copied().collect();
         let addresses = single_addresses(&target.service);
         let entry = TcpEntry {
             service: target.name(),

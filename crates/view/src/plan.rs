@@ -9,13 +9,15 @@ mod route;
 mod secret;
 
 pub use assignment::{AssignmentPlan, EndpointPlan, LocalityPlan};
-pub use cluster::{ClusterPlan, ClusterService, Discovery, DnsEndpoint, MeshTls, UpstreamProtocol, UpstreamTls};
+pub use cluster::{
+    ClusterPlan, ClusterService, Discovery, DnsEndpoint, MeshTls, UpstreamProtocol, UpstreamTls,
+};
 pub use listener::{
-    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
-    ServerTlsPlan, Sniffing, TcpPlan, Transport,
+    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network,
+    Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 pub use route::{
-    ActionPlan, CatchAll, HashPlan, MirrorPlan, RoutePlan, RouteMatchPlan, RouteTablePlan, RouteToPlan, VirtualHostPlan,
-    WeightedPlan,
+    ActionPlan, CatchAll, HashPlan, MirrorPlan, RouteMatchPlan, RoutePlan, RouteTablePlan, RouteToPlan,
+    VirtualHostPlan, WeightedPlan,
 };
 pub use secret::SecretPlan;

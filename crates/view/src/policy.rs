@@ -31,7 +31,8 @@ pub(crate) fn effective(
     let Some(name) = subset else {
         return Effective { policy, rule: shaping, labels: Some(Labels::default()) };
     };
-    let defined = rules.iter().find_map(|rule| Some((rule, rule.subsets.iter().find(|one| one.name == *name)?)));
+    let defined =
+        rules.iter().find_map(|rule| Some((rule, rule.subsets.iter().find(|one| one.name == *name)?)));
     match defined {
         None => Effective { policy, rule: shaping, labels: None },
         Some((rule, subset)) => Effective {

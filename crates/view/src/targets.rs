@@ -57,7 +57,8 @@ pub(crate) fn targets(client: &Namespace, read: &mut Reader<'_>) -> Targets {
             }
         }
     }
-    let mut rules = Rules::new(client.clone(), mesh.root_namespace.clone(), mesh.destination_rule_export.clone());
+    let mut rules =
+        Rules::new(client.clone(), mesh.root_namespace.clone(), mesh.destination_rule_export.clone());
     let by_host = picked
         .into_iter()
         .map(|(host, service)| {
@@ -111,13 +112,13 @@ impl Rules {
         let default = self.default.clone();
         let exported = |rule: &RuleHeader| rule.export_to.allows(&client, &default);
         let root = self.root.clone();
-        let steps: [Step<'_>; 3] =
-            [(&client, own), (service.namespace(), &exported), (&root, &exported)];
+        let steps: [Step<'_>; 3] = [(&client, own), (service.namespace(), &exported), (&root, &exported)];
         for (namespace, allowed) in steps {
             let headers = self.headers(namespace, read);
             let matching = || headers.iter().filter(|rule| rule.host.covers(&service.host) && allowed(rule));
             let Some(best) = matching().map(|rule| rule.host.specificity()).min() else { continue };
-            let chosen: Vec<&RuleHeader> = matching().filter(|rule| rule.host.specificity() == best).collect();
+            let chosen: Vec<&RuleHeader> =
+                matching().filter(|rule| rule.host.specificity() == best).collect();
             let mut subsets: Vec<Name> = Vec::new();
             for name in chosen.iter().flat_map(|rule| &rule.subsets) {
                 if !subsets.contains(name) {

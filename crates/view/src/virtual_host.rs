@@ -1,10 +1,11 @@
 //! Virtual hosts and their routes.
 
 use pilothouse_base::{Labels, Name, ObjectKey, Selector};
-use pilothouse_config::traffic_policy::{ClientTlsMode, HashKey, LoadBalancer};
 use pilothouse_config::mesh::OutboundPolicy;
+use pilothouse_config::traffic_policy::{ClientTlsMode, HashKey, LoadBalancer};
 use pilothouse_config::virtual_service::{
-    DirectResponse, GatewayRef, HeaderChanges, HttpAction, HttpDestination, HttpMatch, HttpRule, Retry, StringMatch,
+    DirectResponse, GatewayRef, HeaderChanges, HttpAction, HttpDestination, HttpMatch, HttpRule, Retry,
+    StringMatch,
 };
 use pilothouse_config::{Mesh, TrafficPolicy};
 use pilothouse_world::ServiceRef;
@@ -291,7 +292,10 @@ fn hash_of(policy: &TrafficPolicy) -> Option<&HashKey> {
 /// Whether the cluster does TLS of its own, to whose server the marker of the mesh means nothing.
 fn has_own_tls(policy: &TrafficPolicy) -> bool {
     policy.tls.as_ref().is_some_and(|tls| {
-        matches!(tls.mode, ClientTlsMode::Simple { .. } | ClientTlsMode::Mutual { .. } | ClientTlsMode::Closed)
+        matches!(
+            tls.mode,
+            ClientTlsMode::Simple { .. } | ClientTlsMode::Mutual { .. } | ClientTlsMode::Closed
+        )
     })
 }
 

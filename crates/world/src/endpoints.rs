@@ -67,7 +67,8 @@ impl Endpoints {
         for labels in old.iter().chain(new).map(|pod| &pod.labels) {
             touch_selecting(services, namespace, labels, delta);
         }
-        for service in self.pod_services.get(&(namespace.clone(), name.clone())).into_iter().flat_map(BTreeMap::keys)
+        for service in
+            self.pod_services.get(&(namespace.clone(), name.clone())).into_iter().flat_map(BTreeMap::keys)
         {
             touch_named(services, namespace, service, delta);
         }
@@ -154,7 +155,10 @@ impl Endpoints {
                 let pods = pods.map(|one| one.pod.as_ref().and_then(|pod| self.pod(namespace, pod)).cloned());
                 (slice.clone(), pods.collect())
             };
-            return ServiceEndpoints { slices: slices.values().map(with_pods).collect(), backends: Vec::new() };
+            return ServiceEndpoints {
+                slices: slices.values().map(with_pods).collect(),
+                backends: Vec::new(),
+            };
         }
         let Some(selector) = service.selector.as_ref().filter(|selector| !selector.is_empty()) else {
             return ServiceEndpoints::default();

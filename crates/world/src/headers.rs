@@ -40,15 +40,17 @@ impl VirtualServiceHeader {
             .flat_map(|rule| &rule.matches)
             .chain(object.tls.iter().flat_map(|rule| &rule.matches))
             .map(|one| &one.source_labels);
-        let http_labels =
-            object.http.iter().flat_map(|rule| &rule.matches).map(|one| &one.source_labels);
+        let http_labels = object.http.iter().flat_map(|rule| &rule.matches).map(|one| &one.source_labels);
         Self {
             meta: object.meta.clone(),
             hosts: object.hosts.clone(),
             gateways: object.gateways.clone(),
             export_to: object.export_to.clone(),
             http: !object.http.is_empty(),
-            http_for_all: object.http.iter().any(|rule| rule.matches.is_empty() || rule.matches.iter().any(is_for_all)),
+            http_for_all: object
+                .http
+                .iter()
+                .any(|rule| rule.matches.is_empty() || rule.matches.iter().any(is_for_all)),
             l4: !object.tcp.is_empty() || !object.tls.is_empty(),
             source_labels: l4_labels
                 .chain(http_labels)
@@ -65,7 +67,10 @@ impl VirtualServiceHeader {
 
 /// Whether a match looks at requests alone.
 fn is_for_all(one: &HttpMatch) -> bool {
-    one.port.is_none() && one.gateways.is_none() && one.source_labels.is_empty() && one.source_namespace.is_none()
+    one.port.is_none()
+        && one.gateways.is_none()
+        && one.source_labels.is_empty()
+        && one.source_namespace.is_none()
 }
 
 /// Where a destination rule applies.

@@ -97,7 +97,9 @@ impl Services {
             if before.as_ref() == after {
                 continue;
             }
-            let behind = |service: &Service| (service.meta.key.clone(), service.selector.clone(), service.endpoints.clone());
+            let behind = |service: &Service| {
+                (service.meta.key.clone(), service.selector.clone(), service.endpoints.clone())
+            };
             if before.as_deref().map(behind) != after.map(|service| behind(service)) {
                 delta.insert(Key::Endpoints(name.clone()));
             }

@@ -74,7 +74,8 @@ impl Running {
 fn size(old: &Snapshot, new: &Snapshot) -> usize {
     let changes = Snapshot::diff(old, new);
     let plain = [changes.clusters, changes.endpoints, changes.listeners, changes.secrets];
-    let mut all: usize = plain.iter().flatten().filter_map(|one| one.new.as_ref()).map(|one| one.body.len()).sum();
+    let mut all: usize =
+        plain.iter().flatten().filter_map(|one| one.new.as_ref()).map(|one| one.body.len()).sum();
     let none = ResourceMap::default();
     for table in changes.routes {
         let old = table.old.as_ref().map_or(&none, |old| old.parts());

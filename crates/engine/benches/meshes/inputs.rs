@@ -50,7 +50,8 @@ impl Mesh {
 
     fn of(name: &'static str, size: Size, (count, namespaces, services): (usize, usize, usize)) -> Self {
         let proxies = size.proxies(count, namespaces, services);
-        let proxies = proxies.into_iter().map(|(namespace, pod)| Proxy::of_pod(Role::Sidecar, namespace, pod));
+        let proxies =
+            proxies.into_iter().map(|(namespace, pod)| Proxy::of_pod(Role::Sidecar, namespace, pod));
         Self {
             name,
             unit: "service",
@@ -65,11 +66,14 @@ impl Mesh {
         let path = |round: usize| if round.is_multiple_of(2) { "/a" } else { "/b" };
         let questions: Vec<(&'static str, Rounds)> = vec![
             ("a route changes", Box::new(move |round| vec![change(&gateway_route(5, path(round)))])),
-            ("a route comes or goes", Box::new(|round| {
-                let there = change(&gateway_route(ROUTES, "/"));
-                let key = there.key().clone();
-                vec![if round.is_multiple_of(2) { there } else { Change::Remove { key } }]
-            })),
+            (
+                "a route comes or goes",
+                Box::new(|round| {
+                    let there = change(&gateway_route(ROUTES, "/"));
+                    let key = there.key().clone();
+                    vec![if round.is_multiple_of(2) { there } else { Change::Remove { key } }]
+                }),
+            ),
         ];
         let proxies = vec![Proxy::of_pod(Role::Gateway, "edge", "gateway")];
         Self { name: "gateway", unit: "route", units: ROUTES, proxies, size: None, questions }
@@ -82,28 +86,44 @@ fn questions(size: Size) -> Vec<(&'static str, Rounds)> {
         ("an endpoint moves", Box::new(move |round| vec![change(&size.slice(5, 1 - flip(round)))])),
         ("a route weight", Box::new(move |round| vec![change(&size.split(0, 50 + flip(round) as u32))])),
         ("a limit of a rule", Box::new(move |round| vec![change(&size.rule(0, 7 + flip(round) as u32))])),
-        ("mutual TLS of a workload", Box::new(move |round| {
-            let mode = if flip(round) == 0 { "STRICT" } else { "PERMISSIVE" };
-            vec![change(&objects::peer_authentication(&size.namespace_of(1), "one", "svc1", mode))]
-        })),
-        ("a service comes or goes", Box::new(move |round| {
-            let there = change(&size.service(size.services));
-            let key = there.key().clone();
-            vec![if flip(round) == 0 { there } else { Change::Remove { key } }]
-        })),
-        ("a label nobody selects", Box::new(move |round| {
-            let mut pod = size.pod(4, 0, 0);
-            pod["metadata"]["labels"]["build"] = json!(round.to_string());
-            vec![change(&pod)]
-        })),
-        ("100 services roll out", Box::new(move |round| {
-            let services = size.services.min(100);
-            (0..services).map(|service| change(&size.slice(service, 1 + flip(round)))).collect()
-        })),
-        ("mesh setting, seen by none", Box::new(move |round| vec![mesh(&json!({"rootNamespace": format!("root{round}")}))])),
-        ("mesh setting, in all clusters", Box::new(move |round| {
-            vec![mesh(&json!({"connectTimeout": format!("{}s", 3 + flip(round))}))]
-        })),
+        (
+            "mutual TLS of a workload",
+            Box::new(move |round| {
+                let mode = if flip(round) == 0 { "STRICT" } else { "PERMISSIVE" };
+                vec![change(&objects::peer_authentication(&size.namespace_of(1), "one", "svc1", mode))]
+            }),
+        ),
+        (
+            "a service comes or goes",
+            Box::new(move |round| {
+                let there = change(&size.service(size.services));
+                let key = there.key().clone();
+                vec![if flip(round) == 0 { there } else { Change::Remove { key } }]
+            }),
+        ),
+        (
+            "a label nobody selects",
+            Box::new(move |round| {
+                let mut pod = size.pod(4, 0, 0);
+                pod["metadata"]["labels"]["build"] = json!(round.to_string());
+                vec![change(&pod)]
+            }),
+        ),
+        (
+            "100 services roll out",
+            Box::new(move |round| {
+                let services = size.services.min(100);
+                (0..services).map(|service| change(&size.slice(service, 1 + flip(round)))).collect()
+            }),
+        ),
+        (
+            "mesh setting, seen by none",
+            Box::new(move |round| vec![mesh(&json!({"rootNamespace": format!("root{round}")}))]),
+        ),
+        (
+            "mesh setting, in all clusters",
+            Box::new(move |round| vec![mesh(&json!({"connectTimeout": format!("{}s", 3 + flip(round))}))]),
+        ),
     ]
 }
 

@@ -34,8 +34,11 @@ fn main() {
         return;
     }
     let program = std::env::current_exe().expect("a running program has a path");
-    for name in Mesh::NAMES.into_iter().filter(|name| arguments.is_empty() || arguments.iter().any(|one| one == name)) {
-        let status = Command::new(&program).args([ALONE, name]).status().expect("this program can be started again");
+    for name in
+        Mesh::NAMES.into_iter().filter(|name| arguments.is_empty() || arguments.iter().any(|one| one == name))
+    {
+        let status =
+            Command::new(&program).args([ALONE, name]).status().expect("this program can be started again");
         assert!(status.success(), "measuring {name} failed: {status}");
     }
 }

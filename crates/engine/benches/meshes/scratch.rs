@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pilothouse_engine::{Change, Engine, Proxy, ProxyId, defaults};
+use pilothouse_engine::{Change, Engine, ProxyId, defaults};
 use pilothouse_testkit::change;
 use pilothouse_xds::model::Client;
 use pilothouse_xds::{Options, Protocol, Snapshot, Subscriber};
@@ -15,8 +15,10 @@ use crate::table::{bytes, row, time};
 #[path = "../../tests/bodies/mod.rs"]
 mod bodies;
 
-/// Streams whose state is weighed.
-const STREAMS: usize = 5;
+/// Streams that are told everything; the last one is weighed, after what is made only once, such as descriptors.
+const STREAMS: usize = 3;
+/// Further proxies that connect.
+const REPLICAS: usize = 100;
 
 /// A mesh with its proxies.
 pub(crate) struct Running {
@@ -55,11 +57,18 @@ pub(crate) fn measure(mesh: &Mesh) -> Running {
 
     let per = |kept: isize, count: usize| heap(kept / isize::try_from(count.max(1)).unwrap_or(1));
     println!();
-    println!("heap per {}, before anybody connects: {}", mesh.unit, per(judged.kept + applied.kept, mesh.units));
+    println!(
+        "heap per {}, before anybody connects: {}",
+        mesh.unit,
+        per(judged.kept + applied.kept, mesh.units)
+    );
     let all = cold.kept + connected.kept;
     println!("heap per proxy, with all that audiences share: {}", per(all, mesh.proxies.len()));
-    let ((), replica) = cost(|| replica(&mut engine, mesh.proxies.last().cloned()));
-    println!("heap for one more proxy of a known audience: {}", per(replica.kept, 1));
+    if let Some(last) = mesh.proxies.last() {
+        let (_, more) = cost(|| (0..REPLICAS).map(|_| engine.connect(last.clone()).0).collect::<Vec<_>>());
+        println!("heap for one more proxy of a known audience: {}", per(more.kept, REPLICAS));
+        println!("time to connect it: {}", time(more.time / REPLICAS as u32));
+    }
     weigh_streams(&snapshots);
     let [questions, keys, collections, audiences] = engine.size();
     println!("questions {questions}, keys read {keys}, collections {collections}, audiences {audiences}");
@@ -80,24 +89,19 @@ fn judge(mesh: &Mesh) -> (Vec<Change>, Cost) {
     (changes, total)
 }
 
-/// Connects once more and stays.
-fn replica(engine: &mut Engine, proxy: Option<Proxy>) {
-    if let Some(proxy) = proxy {
-        engine.connect(proxy);
-    }
-}
-
 /// What the protocol remembers of a client that has everything.
 fn weigh_streams(snapshots: &BTreeMap<ProxyId, Arc<Snapshot>>) {
     let mut kept = Vec::new();
-    for snapshot in snapshots.values().take(STREAMS) {
+    for snapshot in snapshots.values().cycle().take(STREAMS) {
         let (subscriber, cost) = cost(|| {
-            let options = Options { bounds: Default::default(), routes: Default::default(), defaults: defaults() };
+            let options =
+                Options { bounds: Default::default(), routes: Default::default(), defaults: defaults() };
             let mut subscriber = Subscriber::new(Protocol::Delta, options, snapshot.clone());
             let mut client = Client::new(Protocol::Delta, bodies::EnvoyBodies);
             client.connect();
             while let Some(request) = client.next_request() {
-                for response in subscriber.on_request(request).expect("the simulated client keeps the rules") {
+                for response in subscriber.on_request(request).expect("the simulated client keeps the rules")
+                {
                     client.receive(&response);
                 }
             }
@@ -106,7 +110,10 @@ fn weigh_streams(snapshots: &BTreeMap<ProxyId, Arc<Snapshot>>) {
         kept.push((subscriber, cost.kept));
     }
     let all: isize = kept.iter().map(|(_, kept)| kept).sum();
-    println!("heap per stream, what it has told its client: {}", heap(all / isize::try_from(kept.len().max(1)).unwrap_or(1)));
+    println!(
+        "heap per stream, what it has told its client: {}",
+        heap(all / isize::try_from(kept.len().max(1)).unwrap_or(1))
+    );
 }
 
 fn heap(kept: isize) -> String {

@@ -22,12 +22,15 @@ impl Inputs {
     pub(crate) fn note(&mut self, step: &Step) -> Option<Change> {
         let change = match step {
             Step::Apply(value) => match pilothouse_config::judge(value, &settings()).outcome {
-                pilothouse_config::Outcome::Object(key, object) => Change::Apply { key, object, origin: None },
+                pilothouse_config::Outcome::Object(key, object) => {
+                    Change::Apply { key, object, origin: None }
+                }
                 pilothouse_config::Outcome::Nothing(key) => Change::Remove { key },
                 _ => return None,
             },
             Step::Remove(kind, namespace, name) => {
-                let kind = Kind::ALL.into_iter().find(|one| one.as_str() == *kind).unwrap_or(Kind::MeshConfig);
+                let kind =
+                    Kind::ALL.into_iter().find(|one| one.as_str() == *kind).unwrap_or(Kind::MeshConfig);
                 Change::Remove { key: ObjectKey::new(kind, *namespace, name.as_str()) }
             }
             _ => return None,
@@ -71,9 +74,7 @@ pub(crate) fn state(engine: &mut Engine) -> (Vec<BTreeSet<String>>, Vec<String>)
 fn names(snapshot: &Snapshot) -> BTreeSet<String> {
     let Snapshot { revision: _, clusters, endpoints, listeners, routes, secrets } = snapshot;
     let mut all = BTreeSet::new();
-    for (kind, layers) in
-        [("cds", clusters), ("eds", endpoints), ("lds", listeners), ("sds", secrets)]
-    {
+    for (kind, layers) in [("cds", clusters), ("eds", endpoints), ("lds", listeners), ("sds", secrets)] {
         all.extend(layers.iter().map(|one| format!("{kind} {} {}", one.name, one.version)));
     }
     for table in routes.iter() {
@@ -194,9 +195,8 @@ fn compare(live: &mut Engine, inputs: &Inputs, streams: &BTreeMap<usize, Stream>
             return Err(format!("proxy {index} was not told of the newest snapshot"));
         }
     }
-    let text = |engine: &Engine| {
-        engine.diagnostics().iter().map(pilothouse_diag::render::text).collect::<Vec<_>>()
-    };
+    let text =
+        |engine: &Engine| engine.diagnostics().iter().map(pilothouse_diag::render::text).collect::<Vec<_>>();
     if text(live) != text(&fresh) {
         return Err(format!("findings differ: {:#?} instead of {:#?}", text(live), text(&fresh)));
     }

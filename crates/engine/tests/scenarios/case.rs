@@ -69,7 +69,8 @@ impl Case {
 
     /// Compiles it.
     pub(crate) fn compile(&self) -> Compiled {
-        let mut texts: Vec<(Arc<str>, Vec<u8>)> = vec![("input.yaml".into(), self.objects.clone().into_bytes())];
+        let mut texts: Vec<(Arc<str>, Vec<u8>)> =
+            vec![("input.yaml".into(), self.objects.clone().into_bytes())];
         if self.cast {
             texts.push(("shop.yaml".into(), pilothouse_testkit::SHOP.into()));
         }

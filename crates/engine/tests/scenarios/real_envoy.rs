@@ -31,7 +31,11 @@ fn binary(version: &str) -> PathBuf {
         },
         PathBuf::from,
     );
-    assert!(path.exists(), "Envoy {version} is not at {}; fetch it with: hack/tools.sh envoy", path.display());
+    assert!(
+        path.exists(),
+        "Envoy {version} is not at {}; fetch it with: hack/tools.sh envoy",
+        path.display()
+    );
     path
 }
 
@@ -82,7 +86,9 @@ fn bootstrap(snapshot: &Snapshot) -> envoy::bootstrap::Bootstrap {
     bootstrap_static(
         all(snapshot.clusters.sorted_iter().map(|one| &one.body)),
         all(snapshot.listeners.sorted_iter().map(|one| &one.body)),
-        all::<envoy::route::RouteConfiguration>(snapshot.routes.sorted_iter().map(|one| &one.assembled().body)),
+        all::<envoy::route::RouteConfiguration>(
+            snapshot.routes.sorted_iter().map(|one| &one.assembled().body),
+        ),
         all(snapshot.endpoints.sorted_iter().map(|one| &one.body)),
         all(secrets.iter()),
     )

@@ -24,7 +24,8 @@ pub(crate) fn all(entries: &[Value], snapshot: &Snapshot) -> BTreeMap<String, Va
             Value::String(text) => (text.clone(), one(text, snapshot)),
             other => {
                 let map = other.as_object().expect("an entry is a text or a map");
-                let (kind, name) = map.iter().find(|(key, _)| *key != "fields").expect("a map names a resource");
+                let (kind, name) =
+                    map.iter().find(|(key, _)| *key != "fields").expect("a map names a resource");
                 let text = format!("{kind} {}", name.as_str().expect("a name is a text"));
                 let whole = one(&text, snapshot);
                 let fields = map["fields"].as_array().expect("fields are a list").iter();
@@ -167,7 +168,8 @@ fn lines(group: &Value) -> Vec<Value> {
     endpoints
         .map(|one| {
             let socket = &one["endpoint"]["address"]["socket_address"];
-            let meshed = one["metadata"]["filter_metadata"]["envoy.transport_socket_match"]["tlsMode"] == "istio";
+            let meshed =
+                one["metadata"]["filter_metadata"]["envoy.transport_socket_match"]["tlsMode"] == "istio";
             let mut line = format!("{}:{}", text(&socket["address"]), socket["port_value"]);
             if meshed {
                 line += " mtls";

@@ -10,7 +10,11 @@ const HELLO: u32 = 512;
 
 /// Restores the address that was dialled before capture.
 pub(super) fn original_destination() -> envoy::listener::ListenerFilter {
-    filter("envoy.filters.listener.original_dst", envoy::pack(&envoy::original_dst::OriginalDst {}), &Inspected::Everywhere)
+    filter(
+        "envoy.filters.listener.original_dst",
+        envoy::pack(&envoy::original_dst::OriginalDst {}),
+        &Inspected::Everywhere,
+    )
 }
 
 /// The inspectors of a plan. TLS goes first, as what it finds is not HTTP in the clear.
@@ -80,14 +84,19 @@ mod tests {
     fn ports_are_turned_into_where_a_filter_does_not_run() {
         assert_eq!(disabled(&Inspected::Everywhere), None);
         assert_eq!(disabled(&Inspected::Except(vec![])), None);
-        let Some(Rule::NotMatch(one)) = disabled(&Inspected::Only(vec![8080])).unwrap().rule else { panic!() };
+        let Some(Rule::NotMatch(one)) = disabled(&Inspected::Only(vec![8080])).unwrap().rule else {
+            panic!()
+        };
         assert!(
             matches!(one.rule, Some(Rule::DestinationPortRange(range)) if (range.start, range.end) == (8080, 8081))
         );
-        let Some(Rule::NotMatch(two)) = disabled(&Inspected::Only(vec![9, 8, 9])).unwrap().rule else { panic!() };
+        let Some(Rule::NotMatch(two)) = disabled(&Inspected::Only(vec![9, 8, 9])).unwrap().rule else {
+            panic!()
+        };
         let Some(Rule::OrMatch(set)) = two.rule else { panic!() };
         assert_eq!(set.rules.len(), 2, "repeated ports count once, in order");
-        let Some(Rule::DestinationPortRange(range)) = disabled(&Inspected::Except(vec![80])).unwrap().rule else {
+        let Some(Rule::DestinationPortRange(range)) = disabled(&Inspected::Except(vec![80])).unwrap().rule
+        else {
             panic!()
         };
         assert_eq!((range.start, range.end), (80, 81));
@@ -95,7 +104,11 @@ mod tests {
 
     #[test]
     fn tls_goes_before_http() {
-        let both = Sniffing { tls: Some(Inspected::Everywhere), http: Some(Inspected::Only(vec![80])), timeout: None };
+        let both = Sniffing {
+            tls: Some(Inspected::Everywhere),
+            http: Some(Inspected::Only(vec![80])),
+            timeout: None,
+        };
         let names: Vec<_> = inspectors(&both).map(|filter| filter.name).collect();
         assert_eq!(names, ["envoy.filters.listener.tls_inspector", "envoy.filters.listener.http_inspector"]);
         assert_eq!(inspectors(&Sniffing::default()).count(), 0);

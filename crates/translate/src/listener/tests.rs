@@ -5,7 +5,8 @@ use pilothouse_base::{Hostname, Kind, Name, ObjectKey};
 use pilothouse_config::mesh::PathNormalization;
 use pilothouse_config::service::Cidr;
 use pilothouse_view::plan::{
-    ChainMatch, ChainPlan, HttpPlan, HttpRole, Inspected, Network, Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
+    ChainMatch, ChainPlan, HttpPlan, HttpRole, Inspected, Network, Routes, ServerTlsPlan, Sniffing, TcpPlan,
+    Transport,
 };
 use serde_json::{Value, json};
 
@@ -90,8 +91,11 @@ fn listeners_behind_capture_open_no_socket() {
     captures.hands_over = true;
     captures.original_dst = true;
     captures.direction = Direction::Inbound;
-    captures.sniffing =
-        Sniffing { tls: Some(Inspected::Everywhere), http: Some(Inspected::Everywhere), timeout: Some(Duration::from_secs(1)) };
+    captures.sniffing = Sniffing {
+        tls: Some(Inspected::Everywhere),
+        http: Some(Inspected::Everywhere),
+        timeout: Some(Duration::from_secs(1)),
+    };
     let captures = shown(&captures);
     assert_eq!(captures.get("bind_to_port"), None);
     assert_eq!(captures["max_connections_to_accept_per_socket_event"], 1);

@@ -5,8 +5,8 @@ use pilothouse_config::virtual_service::{DirectResponse, HttpMatch, StringMatch}
 use pilothouse_translate::inline::bootstrap_static;
 use pilothouse_translate::{assignment, cluster, listener, marker};
 use pilothouse_view::plan::{
-    ActionPlan, ChainMatch, ClusterPlan, HttpRole, Inspected, MirrorPlan, Network, RouteMatchPlan, RoutePlan, Routes,
-    ServerTlsPlan, Sniffing, Transport, UpstreamProtocol, UpstreamTls, WeightedPlan,
+    ActionPlan, ChainMatch, ClusterPlan, HttpRole, Inspected, MirrorPlan, Network, RouteMatchPlan, RoutePlan,
+    Routes, ServerTlsPlan, Sniffing, Transport, UpstreamProtocol, UpstreamTls, WeightedPlan,
 };
 
 use crate::{cast, process};

@@ -14,7 +14,9 @@ pub(super) fn gateway(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnost
     let gateways = read.gateways();
     let Some(object) = gateways.iter().find(|one| one.meta.key == *key) else { return };
     let mut ports = ServedPorts::default();
-    for older in gateways.iter().take_while(|one| one.meta.key != *key).filter(|one| one.selector == object.selector) {
+    for older in
+        gateways.iter().take_while(|one| one.meta.key != *key).filter(|one| one.selector == object.selector)
+    {
         for server in &older.servers {
             let _ = ports.take(server);
         }

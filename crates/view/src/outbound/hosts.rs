@@ -120,7 +120,10 @@ pub(super) fn hosts(
     for header in &claims.all {
         let rules_service = |own: &Hostname| {
             if own.is_wildcard() {
-                targets.by_host.values().any(|target| serves(&target.service) && own.covers(&target.service.host))
+                targets
+                    .by_host
+                    .values()
+                    .any(|target| serves(&target.service) && own.covers(&target.service.host))
             } else {
                 targets.by_host.get(own).is_some_and(|target| serves(&target.service))
             }
@@ -206,7 +209,8 @@ fn domains(service: &Service, client: &Client, domain: &str) -> Vec<String> {
     if service.resolution == Resolution::Headless {
         all.extend(all.clone().into_iter().map(|name| format!("*.{name}")));
     }
-    for address in service.addresses.iter().filter(|range| range.is_host() && !range.address.is_unspecified()) {
+    for address in service.addresses.iter().filter(|range| range.is_host() && !range.address.is_unspecified())
+    {
         all.push(match address.address {
             IpAddr::V4(v4) => v4.to_string(),
             IpAddr::V6(v6) => format!("[{v6}]"),

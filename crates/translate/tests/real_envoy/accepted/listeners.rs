@@ -9,8 +9,8 @@ use pilothouse_config::service::Cidr;
 use pilothouse_translate::inline::bootstrap_static;
 use pilothouse_translate::listener;
 use pilothouse_view::plan::{
-    ActionPlan, ChainMatch, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network, Routes,
-    ServerTlsPlan, Sniffing, TcpPlan, Transport,
+    ActionPlan, ChainMatch, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network,
+    Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 
 use super::name;
