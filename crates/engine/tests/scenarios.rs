@@ -112,7 +112,7 @@ fn every_code_of_the_catalogue_has_a_scenario() {
     for code in catalogue::ALL {
         match (heard.get(code.id), elsewhere.get(code.id)) {
             (Some(cases), Some(why)) => {
-                wrong.push(format!("{} comes from {cases:?}, though the list says: {why}", code.id))
+                wrong.push(format!("{} comes from {cases:?}, though the list says: {why}", code.id));
             }
             (None, None) => wrong.push(format!("no scenario produces {} ({})", code.id, code.title)),
             _ => {}

@@ -157,7 +157,7 @@ fn generate_prints_route_tables_for_people_to_read() {
     let run =
         pilothouse(&["generate", "--config", &shop(), "--proxy", "web.shop", "--type", "rds", "-o", "yaml"])
             .ends(0);
-    insta::assert_snapshot!("routes of web.shop", run.answer);
+    insta::assert_snapshot!("routes_of_web", run.answer);
 }
 
 #[test]

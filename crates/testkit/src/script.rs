@@ -348,7 +348,7 @@ fn destination_rule(dice: &mut Dice<'_>) -> Value {
         1 | 6 => policy["outlierDetection"] = json!({"consecutive5xxErrors": dice.roll(5) + 1}),
         2 => {
             policy["loadBalancer"] =
-                json!({"consistentHash": {"httpHeaderName": dice.pick(&["x-user", "x-session"])}})
+                json!({"consistentHash": {"httpHeaderName": dice.pick(&["x-user", "x-session"])}});
         }
         3 => policy["connectionPool"] = json!({"tcp": {"maxConnections": dice.roll(9) + 1}}),
         4 => policy["loadBalancer"] = json!({"simple": dice.pick(&["ROUND_ROBIN", "PASSTHROUGH"])}),
