@@ -60,7 +60,7 @@ pub(super) const TABLE: &[Rule] = &[
     Rule::pure("pilothouse-xds", &["pilothouse-base"]),
     // Spans at stage borders are the one form of logging below the line.
     Rule::pure_except("pilothouse-engine", &["pilothouse-translate", "pilothouse-view", "pilothouse-world", "pilothouse-xds",
-        "pilothouse-diag", "pilothouse-base"], &["tracing"]),
+        "pilothouse-config", "pilothouse-envoy-api", "pilothouse-diag", "pilothouse-base"], &["tracing"]),
     Rule::pure("pilothouse-ca", &["pilothouse-base", "pilothouse-diag"]),
     Rule::pure("pilothouse-inject", &["pilothouse-config", "pilothouse-diag", "pilothouse-base"]),
     Rule::pure("pilothouse-simulate", &["pilothouse-envoy-api", "pilothouse-base"]),
