@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 const STARTS: usize = 11;
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two questions whether it is ready.
 
 fn main() {
     let place = tempfile::tempdir().expect("a folder for temporary files");
