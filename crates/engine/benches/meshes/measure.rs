@@ -28,8 +28,8 @@ pub(crate) fn cost<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     let cost = Cost {
         time,
         allocations: change.allocations + change.reallocations,
-        kept: change.bytes_allocated.cast_signed() - change.bytes_deallocated.cast_signed()
-            + change.bytes_reallocated,
+        // What reallocations added or gave back is part of both.
+        kept: change.bytes_allocated.cast_signed() - change.bytes_deallocated.cast_signed(),
     };
     (made, cost)
 }
