@@ -44,18 +44,21 @@ pub enum ExportTo {
     MeshDefault,
     /// Everybody.
     All,
+    /// The namespace of the object alone. Only in the settings of the mesh, where `.` does not stand for one namespace yet.
+    Own,
     /// Exactly these; `.` is resolved already. An empty list means nobody.
     Namespaces(Vec<Namespace>),
 }
 
 impl ExportTo {
-    /// Whether `client` may see an object whose own setting this is; `default` is the setting of the mesh, in
+    /// Whether `client` may see an object of `owner` whose own setting this is; `default` is the setting of the mesh, in
     /// which [`ExportTo::MeshDefault`] means everybody.
-    pub fn allows(&self, client: &Namespace, default: &Self) -> bool {
+    pub fn allows(&self, owner: &Namespace, client: &Namespace, default: &Self) -> bool {
         match self {
             Self::MeshDefault if matches!(default, Self::MeshDefault) => true,
-            Self::MeshDefault => default.allows(client, &Self::MeshDefault),
+            Self::MeshDefault => default.allows(owner, client, &Self::MeshDefault),
             Self::All => true,
+            Self::Own => owner == client,
             Self::Namespaces(list) => list.contains(client),
         }
     }

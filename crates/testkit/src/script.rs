@@ -194,6 +194,8 @@ fn object(kind: &str, namespace: usize, name: usize, dice: &[u8]) -> Value {
                 "enableAutoMtls": dice.flip(),
                 "connectTimeout": dice.pick(&["10s", "3s"]),
                 "trustDomainAliases": if dice.flip() { json!(["old"]) } else { json!([]) },
+                "defaultServiceExportTo": [dice.pick(&["*", "*", "."])],
+                "defaultVirtualServiceExportTo": [dice.pick(&["*", "*", "."])],
             }).to_string()}}),
         "VirtualService" => istio(kind, metadata, virtual_service(&mut dice)),
         "DestinationRule" => istio(kind, metadata, destination_rule(&mut dice)),

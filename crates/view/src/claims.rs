@@ -13,7 +13,7 @@ pub(crate) fn claims(client: &Namespace, read: &mut Reader<'_>) -> Vec<VirtualSe
     let mut visible: Vec<VirtualServiceHeader> = read
         .virtual_service_headers()
         .into_iter()
-        .filter(|header| header.export_to.allows(client, &default))
+        .filter(|header| header.export_to.allows(header.namespace(), client, &default))
         .collect();
     visible.sort_by_key(|header| group(header, client, &default));
     visible
@@ -25,8 +25,8 @@ fn group(header: &VirtualServiceHeader, client: &Namespace, default: &ExportTo) 
         own => own,
     };
     match export {
-        ExportTo::Namespaces(_) if header.namespace() == client => 0,
-        ExportTo::Namespaces(_) => 1,
+        ExportTo::Own | ExportTo::Namespaces(_) if header.namespace() == client => 0,
+        ExportTo::Own | ExportTo::Namespaces(_) => 1,
         ExportTo::MeshDefault | ExportTo::All => 2,
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn targets(client: &Namespace, read: &mut Reader<'_>) -> Targets {
     let mesh = read.mesh();
     let mut picked: BTreeMap<Hostname, Arc<Service>> = BTreeMap::new();
     for service in read.services() {
-        if !service.export_to.allows(client, &mesh.service_export) {
+        if !service.export_to.allows(service.namespace(), client, &mesh.service_export) {
             continue;
         }
         match picked.entry(service.host.clone()) {
@@ -104,13 +104,17 @@ impl Rules {
 
     fn of(&mut self, service: &Service, read: &mut Reader<'_>) -> (Arc<[ObjectKey]>, Vec<Name>) {
         let client = self.client.clone();
+        let default = self.default.clone();
         let own: &dyn Fn(&RuleHeader) -> bool = if client == self.root {
-            &|rule| matches!(&rule.export_to, ExportTo::Namespaces(to) if *to == [rule.meta.namespace().clone()])
+            &|rule| match &rule.export_to {
+                ExportTo::Namespaces(to) => *to == [rule.meta.namespace().clone()],
+                ExportTo::MeshDefault => default == ExportTo::Own,
+                ExportTo::Own | ExportTo::All => false,
+            }
         } else {
             &|_| true
         };
-        let default = self.default.clone();
-        let exported = |rule: &RuleHeader| rule.export_to.allows(&client, &default);
+        let exported = |rule: &RuleHeader| rule.export_to.allows(rule.meta.namespace(), &client, &default);
         let root = self.root.clone();
         let steps: [Step<'_>; 3] = [(&client, own), (service.namespace(), &exported), (&root, &exported)];
         for (namespace, allowed) in steps {

@@ -99,11 +99,13 @@ fn mesh_config(
         let entries = written.iter().map(String::as_str);
         // `.` in a default means the namespace of each object.
         if written.iter().any(|entry| entry == ".") {
-            out.report(catalogue::UNSUPPORTED_FIELD, &at)
-                .value(".")
-                .detail("only namespaces by name and * are supported here")
-                .effect("objects that say nothing are seen by everybody");
-            return ExportTo::MeshDefault;
+            if written.len() > 1 {
+                out.report(catalogue::UNSUPPORTED_FIELD, &at)
+                    .value(written.join(", "))
+                    .detail("\".\" cannot be combined with other entries here")
+                    .effect("objects that say nothing are seen by their own namespace alone");
+            }
+            return ExportTo::Own;
         }
         export::export_to(entries, &root_namespace, false, |index| at.index(index), out)
     };

@@ -42,6 +42,19 @@ fn defaults_and_settings() {
 }
 
 #[test]
+fn a_dot_in_a_default_is_the_namespace_of_each_object() {
+    assert_eq!(read(&json!({"defaultServiceExportTo": ["."]})).service_export, ExportTo::Own);
+    let mixed = json!({"defaultServiceExportTo": [".", "a"]});
+    expect_one(&config_map(&mixed), "PH0006", "data.mesh.defaultServiceExportTo", "");
+    assert_eq!(read(&mixed).service_export, ExportTo::Own, "rather too narrow than too wide");
+    let (owner, other) = ("a".into(), "b".into());
+    for (export, seen_by_other) in [(ExportTo::MeshDefault, false), (ExportTo::All, true)] {
+        assert!(export.allows(&owner, &owner, &ExportTo::Own));
+        assert_eq!(export.allows(&owner, &other, &ExportTo::Own), seen_by_other);
+    }
+}
+
+#[test]
 fn mistakes_keep_the_default() {
     for (mesh, code, field) in [
         (json!({"trustDomain": "a..b"}), "PH0102", "trustDomain"),
@@ -50,7 +63,6 @@ fn mistakes_keep_the_default() {
         (json!({"connectTimeout": "2h"}), "PH0103", "connectTimeout"),
         (json!({"connectTimeout": "5"}), "PH0104", "connectTimeout"),
         (json!({"accessLogEncoding": "XML"}), "PH0102", "accessLogEncoding"),
-        (json!({"defaultServiceExportTo": ["."]}), "PH0006", "defaultServiceExportTo"),
         (json!({"pathNormalization": {"normalization": "ALL"}}), "PH0102", "pathNormalization.normalization"),
         (json!({"enableTracing": true}), "PH0006", "enableTracing"),
         (json!({"verifyCertificateAtClient": true}), "PH0008", "verifyCertificateAtClient"),
