@@ -89,6 +89,12 @@ fn control_plane_killed(version: Version) -> Result<()> {
         let root = mesh.root_certificate()?;
         mesh.kill_control_plane()?;
         same("a request without a control plane", edition(mesh)?.as_str(), "one")?;
+        // However fast the machine is, the outage is long enough to matter.
+        let killed = load.peek()?;
+        until("a hundred requests without a control plane", Duration::from_secs(20), || {
+            ensure!(load.peek()?.good >= killed.good + 100, "there are none");
+            Ok(())
+        })?;
         // What changes while nobody looks must be found at the start.
         let text = mesh.read("restart/route.yaml")?.replace("one", "two");
         mesh.write("restart/route.yaml", &text)?;
@@ -102,7 +108,6 @@ fn control_plane_killed(version: Version) -> Result<()> {
             ensure!(load.peek()?.good >= seen.good + 100, "there are none");
             Ok(())
         })?;
-        ensure!(seen.good >= 50, "the load was no load: {seen:?}");
         load.stop_without_failures().map(|_| ())
     })
 }
