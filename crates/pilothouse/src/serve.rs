@@ -11,7 +11,9 @@ use clap::{Args, ValueEnum};
 use pilothouse_ca::LeafLifetimes;
 use pilothouse_diag::{Diagnostic, Severity, render};
 use pilothouse_runtime::logging::{self, Form};
-use pilothouse_runtime::{Clock, Metrics, Readiness, RunError, Stop, Tasks, stop_on_signals};
+use pilothouse_runtime::{
+    Clock, Metrics, Readiness, RunError, Stop, Tasks, keep_memory_private, stop_on_signals,
+};
 use pilothouse_serve::identity::AUDIENCE;
 use pilothouse_serve::{
     ADMIN_PORT, DISCOVERY_PORT, Daemon, Pacing, PeerAddress, Process, Settings, StartError,
@@ -169,6 +171,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
         return Err(Failure::not_found(format_args!("{}: no such folder", config.display())));
     }
     say_settings(arguments);
+    // Before the first key is read, and before there is a second thread.
+    keep_memory_private().map_err(|error| Failure::unavailable(with_causes(&error)))?;
     let directory = Directory { folder: config.clone(), domain: domain.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

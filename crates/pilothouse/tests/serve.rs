@@ -5,6 +5,9 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -25,8 +28,13 @@ struct Daemon {
 impl Daemon {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, Command::new(env!("CARGO_BIN_EXE_pilothouse")))
+    }
+
+    /// Starts `program`, a way to run ours, with its files in this folder.
+    fn start_in(folder: TempDir, mut program: Command) -> Self {
         fs::create_dir(folder.path().join("config")).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
+        let mut child = program
             .args(["serve", "--log-format", "json", "--config"])
             .arg(folder.path().join("config"))
             .args(["--xds-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
@@ -109,6 +117,47 @@ fn it_starts_follows_and_ends() {
     daemon.signal("TERM");
     daemon.line("stopping");
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
+/// The files of a process in `/proc` belong to its user while its memory may be read by it, else to root.
+#[test]
+fn its_memory_is_in_no_core_file_and_open_to_no_debugger() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = own_or_any_user();
+    let program = runnable_by(user, &folder);
+    let mut plain = Command::new("sleep").arg("600").uid(user).gid(user).spawn().unwrap();
+    let owner = |id: u32, file: &str| fs::metadata(format!("/proc/{id}/{file}")).unwrap().uid();
+    let plain_owner = owner(plain.id(), "mem");
+    plain.kill().unwrap();
+    plain.wait().unwrap();
+    assert_eq!(plain_owner, user, "an ordinary process would not show the difference");
+
+    let mut command = Command::new(program);
+    command.uid(user).gid(user);
+    let daemon = Daemon::start_in(folder, command);
+    daemon.line("listening");
+    let id = daemon.child.id();
+    assert_eq!((owner(id, "mem"), owner(id, "environ")), (0, 0));
+    let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+}
+
+/// Ourselves, or somebody without rights if we are root: root may read everything.
+fn own_or_any_user() -> u32 {
+    match fs::metadata("/proc/self").unwrap().uid() {
+        0 => 65534,
+        user => user,
+    }
+}
+
+/// A copy of the program in a folder of this user: it need not be able to reach ours.
+fn runnable_by(user: u32, folder: &TempDir) -> PathBuf {
+    let copy = folder.path().join("pilothouse");
+    fs::copy(env!("CARGO_BIN_EXE_pilothouse"), &copy).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    chown(folder.path(), Some(user), None).unwrap();
+    copy
 }
 
 #[test]
