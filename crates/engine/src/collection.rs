@@ -230,18 +230,21 @@ impl Collection {
                 tables.clone_from(&outbound.tables);
             }
             Answer::Gateway(layout) => {
-                let origins = origins::of(&at.graph.node(self.source).query, at.world);
+                let listeners = layout.listeners.iter();
                 self.content.listeners =
-                    layout.listeners.iter().map(|plan| encode::listener(plan, origins.clone())).collect();
+                    listeners.map(|one| encode::listener(&one.plan, one.origins.clone())).collect();
                 wanted.extend(layout.secrets.iter().map(|key| (Query::Secret(key.clone()), Slot::Secret)));
                 tables.clone_from(&layout.tables);
             }
             Answer::Inbound(inbound) => {
                 let origins = origins::of(&at.graph.node(self.source).query, at.world);
                 self.content.listeners =
-                    std::iter::once(encode::listener(&inbound.listener, origins.clone())).collect();
-                self.content.clusters =
-                    inbound.clusters.iter().map(|plan| encode::cluster(plan, origins.clone())).collect();
+                    std::iter::once(encode::listener(&inbound.listener, origins)).collect();
+                self.content.clusters = inbound
+                    .clusters
+                    .iter()
+                    .map(|one| encode::cluster(&one.plan, origins::of_inbound(one, at.world)))
+                    .collect();
             }
             Answer::Fixed(clusters) => {
                 self.content.clusters =

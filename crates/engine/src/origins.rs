@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pilothouse_base::{Kind, ObjectKey};
-use pilothouse_view::Query;
 use pilothouse_view::query::{HostKey, HostSource, ListenerKey, Otherwise};
+use pilothouse_view::{InboundCluster, Query};
 use pilothouse_world::{ServiceRef, World};
 
-/// The objects behind the answer to a question.
+/// The objects behind the answer to a question. The listeners of gateways bring theirs along, and
+/// [`of_inbound`] knows those of clusters that lead to a workload.
 pub(crate) fn of(query: &Query, world: &World) -> Arc<[ObjectKey]> {
     let mut all = BTreeSet::new();
     let service = |service: &ServiceRef, all: &mut BTreeSet<ObjectKey>| {
@@ -51,11 +52,16 @@ pub(crate) fn of(query: &Query, world: &World) -> Arc<[ObjectKey]> {
                 service(&port.service, &mut all);
             }
         }
-        Query::Gateway(key) => all.extend(key.gateways.iter().cloned()),
         Query::Secret(key) => {
             all.insert(ObjectKey::new(Kind::Secret, key.namespace.clone(), key.name.clone()));
         }
         _ => {}
     }
     all.into_iter().collect()
+}
+
+/// The objects behind a cluster that leads to the workload.
+pub(crate) fn of_inbound(cluster: &InboundCluster, world: &World) -> Arc<[ObjectKey]> {
+    let InboundCluster { plan: _, service, limits } = cluster;
+    world.definition(service).into_iter().chain(limits).cloned().collect()
 }

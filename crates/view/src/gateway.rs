@@ -27,16 +27,26 @@ use crate::{l4, names};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayLayout {
     /// Its listeners, ordered by name.
-    pub listeners: Vec<Arc<ListenerPlan>>,
+    pub listeners: Vec<GatewayListener>,
     /// Its route tables, ordered by name.
     pub tables: Vec<TableKey>,
     /// Secrets its listeners ask for, ordered by name.
     pub secrets: Vec<SecretKey>,
 }
 
+/// A listener of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayListener {
+    /// What it is.
+    pub plan: Arc<ListenerPlan>,
+    /// The gateways whose servers are in it, and the virtual services that decide where its bytes go.
+    pub origins: Arc<[ObjectKey]>,
+}
+
 /// Servers that share a listener.
 #[derive(Default)]
 struct Shared {
+    origins: BTreeSet<ObjectKey>,
     chains: Vec<ChainPlan>,
     plain: Option<ChainPlan>,
     server_names: BTreeSet<Hostname>,
@@ -66,9 +76,9 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
         .into_iter()
         .filter(|(_, shared)| !shared.chains.is_empty() || shared.plain.is_some())
         .map(|((address, port), shared)| {
-            let Shared { mut chains, plain, server_names: _, tls } = shared;
+            let Shared { origins, mut chains, plain, server_names: _, tls } = shared;
             chains.extend(plain);
-            Arc::new(ListenerPlan {
+            let plan = ListenerPlan {
                 name: names::listener(address, port),
                 port: ListenerPort { address, additional: Vec::new(), port, bound: true },
                 direction: Direction::Outbound,
@@ -78,7 +88,8 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
                 chains,
                 default_chain: None,
                 access_log: mesh.access_log.clone(),
-            })
+            };
+            GatewayListener { plan: Arc::new(plan), origins: origins.into_iter().collect() }
         })
         .collect();
     let tables = tables.into_iter().map(|(name, servers)| table(name, &servers, key, &claims)).collect();
@@ -139,6 +150,7 @@ impl<'a> At<'a> {
             return;
         }
         tables.entry(table.clone()).or_default().push((self.server, self.gateway));
+        shared.origins.insert(self.gateway.clone());
         shared.plain.get_or_insert_with(|| ChainPlan {
             name: Name::from(format!("{}_http", self.target)),
             matches: ChainMatch::default(),
@@ -171,6 +183,10 @@ impl<'a> At<'a> {
             }
         };
         shared.tls = true;
+        shared.origins.insert(self.gateway.clone());
+        if let Network::Tcp(to) = &network {
+            shared.origins.extend(to.origin.clone());
+        }
         shared.chains.push(ChainPlan {
             name: Name::from(format!(
                 "{}.{}.{}",
@@ -234,6 +250,7 @@ impl<'a> At<'a> {
                     to.access_log.clone_from(&self.mesh.access_log);
                     to.origin = Some(object.clone());
                     shared.tls = true;
+                    shared.origins.extend([self.gateway.clone(), object.clone()]);
                     shared.chains.push(ChainPlan {
                         name: to.stat_prefix.clone(),
                         matches: by_names(names),
@@ -250,6 +267,8 @@ impl<'a> At<'a> {
             return;
         }
         if let Some(to) = self.tcp_route(read) {
+            shared.origins.insert(self.gateway.clone());
+            shared.origins.extend(to.origin.clone());
             shared.plain = Some(ChainPlan {
                 name: to.stat_prefix.clone(),
                 matches: ChainMatch::default(),

@@ -5,9 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pilothouse_base::{Name, Protocol};
+use pilothouse_base::{Name, ObjectKey, Protocol};
 use pilothouse_config::traffic_policy::{ConnectionPool, LoadBalancer};
 use pilothouse_config::{Mesh, MtlsMode};
+use pilothouse_world::ServiceRef;
 
 use crate::names;
 use crate::plan::{
@@ -36,7 +37,18 @@ pub struct Inbound {
     /// `virtualInbound`.
     pub listener: ListenerPlan,
     /// Clusters that lead to the workload.
-    pub clusters: Vec<ClusterPlan>,
+    pub clusters: Vec<InboundCluster>,
+}
+
+/// A cluster that leads to the workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundCluster {
+    /// What it is.
+    pub plan: ClusterPlan,
+    /// The service that leads here.
+    pub service: ServiceRef,
+    /// The destination rule whose limits it has.
+    pub limits: Option<ObjectKey>,
 }
 
 /// A port, or all ports without one of their own.
@@ -282,9 +294,9 @@ fn http_plan(place: &Place<'_>, any: IpAddr, peer_certificate: bool, mesh: &Mesh
     }
 }
 
-fn cluster(port: &InboundPort, mesh: &Mesh, read: &mut Reader<'_>) -> ClusterPlan {
-    let pool = limits(port, read);
-    ClusterPlan {
+fn cluster(port: &InboundPort, mesh: &Mesh, read: &mut Reader<'_>) -> InboundCluster {
+    let (pool, limits) = limits(port, read);
+    let plan = ClusterPlan {
         name: names::inbound_cluster(port.target),
         discovery: Discovery::Inbound,
         connect_timeout: pool.connect_timeout.unwrap_or(mesh.connect_timeout),
@@ -305,15 +317,17 @@ fn cluster(port: &InboundPort, mesh: &Mesh, read: &mut Reader<'_>) -> ClusterPla
         external: false,
         subset: None,
         rule: None,
-    }
+    };
+    InboundCluster { plan, service: port.service.clone(), limits }
 }
 
 /// The limits that the destination rule of a service sets, as the namespace of the service sees them: they hold in front of its
 /// workloads too. Nothing else of a rule does.
-fn limits(port: &InboundPort, read: &mut Reader<'_>) -> ConnectionPool {
+fn limits(port: &InboundPort, read: &mut Reader<'_>) -> (ConnectionPool, Option<ObjectKey>) {
     let service = &port.service;
     let target = read.target(&service.namespace, &service.host).filter(|target| target.name() == *service);
-    let pool = target
-        .and_then(|target| effective(&target.rules, port.service_port, None, read).policy.connection_pool);
-    ConnectionPool { h2_upgrade: false, ..pool.unwrap_or_default() }
+    let found = target.map(|target| effective(&target.rules, port.service_port, None, read));
+    let (pool, rule) = found.map(|found| (found.policy.connection_pool, found.rule)).unwrap_or_default();
+    let rule = rule.filter(|_| pool.is_some());
+    (ConnectionPool { h2_upgrade: false, ..pool.unwrap_or_default() }, rule)
 }
