@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use pilothouse_serve::status::{ProxyStatus, REPORT_PATH, Refused, Report, State, TypeReport};
+use pilothouse_serve::status::{Gone, ProxyStatus, REPORT_PATH, Refused, Report, State, TypeReport};
 use tokio::net::TcpStream;
 
 use crate::exit::{Exit, Failure};
@@ -17,7 +17,8 @@ use crate::output::{Form, Output};
 
 /// Shows how the proxies stand.
 ///
-/// It asks the running daemon on its admin port. Per proxy and type: synced, pending since when, or rejected and why.
+/// It asks the running daemon on its admin port. Per proxy and type: synced, pending since when, or rejected and why. Proxies that
+/// went in the last half hour and did not come back are listed below, with the reason.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  pilothouse proxy-status\n  pilothouse proxy-status web-1.shop\n  \
     pilothouse proxy-status -o json")]
@@ -53,7 +54,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     })?;
     if let Some(proxy) = proxy {
         report.proxies.retain(|one| one.proxy == *proxy);
-        if report.proxies.is_empty() {
+        report.gone.retain(|one| one.last.proxy == *proxy);
+        if report.proxies.is_empty() && report.gone.is_empty() {
             return Err(Failure::not_found(format_args!("no proxy {proxy} is connected")));
         }
     }
@@ -94,9 +96,26 @@ async fn ask(admin: &str) -> Result<Bytes, Failure> {
 
 /// One line for each stream.
 fn table(report: &Report) -> String {
-    if report.proxies.is_empty() {
-        return "no proxy is connected\n".to_owned();
+    let mut text =
+        if report.proxies.is_empty() { "no proxy is connected\n".to_owned() } else { connected(report) };
+    if !report.gone.is_empty() {
+        text.push('\n');
+        text.push_str(&gone(report));
     }
+    text
+}
+
+/// Proxies that went and did not come back.
+fn gone(report: &Report) -> String {
+    let mut rows = vec![["GONE", "ENVOY", "SINCE", "REASON"].map(str::to_owned).to_vec()];
+    rows.extend(report.gone.iter().map(|Gone { last, since, reason }| {
+        let envoy = last.envoy.clone().unwrap_or_else(|| "-".to_owned());
+        vec![last.proxy.clone(), envoy, ago(report.at, *since), reason.clone()]
+    }));
+    aligned(&rows)
+}
+
+fn connected(report: &Report) -> String {
     let mut rows = vec![["PROXY", "ENVOY"].into_iter().chain(COLUMNS).map(str::to_owned).collect::<Vec<_>>()];
     for proxy in &report.proxies {
         let mut row = vec![proxy.proxy.clone(), proxy.envoy.clone().unwrap_or_else(|| "-".to_owned())];
@@ -117,7 +136,11 @@ fn table(report: &Report) -> String {
 /// Everything about a proxy.
 fn details(report: &Report) -> String {
     let mut text = String::new();
-    for proxy in &report.proxies {
+    for Gone { last, since, reason } in &report.gone {
+        let _ = writeln!(text, "{} is not connected since {}: {reason}", last.proxy, ago(report.at, *since));
+        let _ = writeln!(text, "how it stood then:");
+    }
+    for proxy in report.proxies.iter().chain(report.gone.iter().map(|gone| &gone.last)) {
         let ProxyStatus {
             proxy: name,
             role,

@@ -16,7 +16,7 @@ use pilothouse_runtime::{
 };
 use pilothouse_serve::identity::AUDIENCE;
 use pilothouse_serve::{
-    ADMIN_PORT, DISCOVERY_PORT, Daemon, Pacing, PeerAddress, Process, Settings, StartError,
+    ADMIN_PORT, DISCOVERY_PORT, Daemon, Inputs, Pacing, PeerAddress, Process, Settings, StartError,
 };
 use pilothouse_sources::{Directory, Outlet, WatchError, watch};
 use pilothouse_xds::RouteDelivery;
@@ -166,6 +166,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     };
     logging::start(form, &arguments.log.log_filter).map_err(|error| Failure::usage(with_causes(&error)))?;
     let settings = settings(arguments)?;
+    // Before the first key is read.
+    keep_memory_private().map_err(|error| Failure::unavailable(with_causes(&error)))?;
     let SourceArguments { config, domain } = &arguments.source;
     if !config.is_dir() {
         return Err(Failure::not_found(format_args!("{}: no such folder", config.display())));
@@ -262,8 +264,8 @@ async fn daemon(settings: Settings, directory: Directory) -> Result<(), Failure>
     let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
     tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
     tasks.spawn("directory", watch(directory, Outlet { changes, findings, loaded }, tasks.stop()));
-    tasks.spawn("findings", say_findings(latest, tasks.stop()));
-    tasks.spawn("serve", daemon.run(inbox, tasks.stop()));
+    tasks.spawn("findings", say_findings(latest.clone(), tasks.stop()));
+    tasks.spawn("serve", daemon.run(Inputs { changes: inbox, findings: latest }, tasks.stop()));
     tasks.run().await.map_err(|error| broke_off(&error))
 }
 

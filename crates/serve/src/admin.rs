@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::discovery::Discovery;
 use crate::dump;
-use crate::status::{REPORT_PATH, Report, seconds};
+use crate::status::{ProxyStatus, REPORT_PATH, Report, seconds};
 
 /// The pages that this part adds to the admin port.
 pub(crate) fn routes(shared: Arc<Discovery>, readiness: Readiness) -> Router {
@@ -47,20 +47,26 @@ struct Which {
 
 async fn syncz(State(shared): State<Arc<Discovery>>, Query(which): Query<Which>) -> Json<Report> {
     let Which { namespace, proxy } = which;
-    let mut proxies = shared.streams.status().await;
-    proxies.retain(|one| {
+    let wanted = |one: &ProxyStatus| {
         proxy.as_ref().is_none_or(|wanted| one.proxy == *wanted)
             && namespace.as_deref().is_none_or(|wanted| {
                 one.proxy.rsplit_once('.').is_some_and(|(_, namespace)| namespace == wanted)
             })
-    });
+    };
+    let mut proxies = shared.streams.status().await;
+    proxies.retain(wanted);
+    let mut gone = shared.streams.gone();
+    gone.retain(|one| wanted(&one.last));
     proxies.sort_by(|a, b| (&a.proxy, a.stream).cmp(&(&b.proxy, b.stream)));
     let at = seconds(shared.clock.now());
-    Json(Report { revision: shared.compile.published().borrow().revision, at, proxies })
+    Json(Report { revision: shared.compile.published().borrow().revision, at, proxies, gone })
 }
 
 async fn diagnostics(State(shared): State<Arc<Discovery>>) -> Json<Vec<Diagnostic>> {
-    Json(shared.compile.findings().to_vec())
+    // First what each object is by itself, then what it makes of others.
+    let mut all = shared.findings.borrow().to_vec();
+    all.extend_from_slice(&shared.compile.findings());
+    Json(all)
 }
 
 /// What a connected proxy is to have, as `pilothouse generate` prints it.

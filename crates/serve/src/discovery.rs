@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pilothouse_ca::token::Verifier;
+use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::{Clock, Group, Stop};
 use pilothouse_xds::{Options, Protocol};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service};
@@ -40,6 +41,8 @@ const SOTW: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/Strea
 /// What all streams share.
 pub(crate) struct Discovery {
     pub(crate) compile: Handle,
+    /// What there is to say about objects by themselves.
+    pub(crate) findings: watch::Receiver<Arc<[Diagnostic]>>,
     pub(crate) streams: Streams,
     pub(crate) certificates: Certificates,
     pub(crate) verifier: Verifier,

@@ -27,6 +27,7 @@ struct State {
     pods: BTreeMap<String, WorkloadFacts>,
     proxies: BTreeSet<ProxyId>,
     panics: bool,
+    findings: Vec<Diagnostic>,
     batches: Vec<usize>,
 }
 
@@ -63,6 +64,10 @@ impl World {
 
     pub(crate) fn panics(&self, panics: bool) {
         self.state().panics = panics;
+    }
+
+    pub(crate) fn finding(&self, finding: Diagnostic) {
+        self.state().findings.push(finding);
     }
 
     /// Sizes of the batches applied so far.
@@ -142,7 +147,7 @@ impl Compiler for World {
     }
 
     fn diagnostics(&self) -> Vec<Diagnostic> {
-        Vec::new()
+        self.state().findings.clone()
     }
 
     fn workload(&self, namespace: &Namespace, pod: &Name) -> Option<WorkloadFacts> {

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pilothouse_ca::token::Verifier;
+use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::admin::Admin;
 use pilothouse_runtime::{Clock, Group, Metrics, Readiness, RunError, Stop, Tasks};
 use pilothouse_xds::Options;
@@ -149,17 +150,22 @@ pub enum ServeError {
     Run(#[from] RunError),
 }
 
-/// Loads or makes the keys of the mesh, opens the ports, and serves what the engine makes of the changes until stop is
-/// said. The first batch of `changes` is the state at start: before it, proxies wait; send an empty one if there is
-/// nothing.
-pub async fn run(
-    settings: Settings,
-    process: Process,
-    changes: mpsc::Receiver<Vec<Change>>,
-    stop: Stop,
-) -> Result<(), ServeError> {
+/// What the sources say.
+#[derive(Debug)]
+pub struct Inputs {
+    /// Changes of objects. The first batch is the state at start: before it, proxies wait; an empty one if there is
+    /// nothing.
+    pub changes: mpsc::Receiver<Vec<Change>>,
+    /// What there is to say about objects by themselves, whole each time. What there is to say about their references
+    /// to others is found here.
+    pub findings: watch::Receiver<Arc<[Diagnostic]>>,
+}
+
+/// Loads or makes the keys of the mesh, opens the ports, and serves what the engine makes of the inputs until stop is
+/// said.
+pub async fn run(settings: Settings, process: Process, inputs: Inputs, stop: Stop) -> Result<(), ServeError> {
     let daemon = Daemon::bind(settings, process).await?;
-    Ok(daemon.run(changes, stop).await?)
+    Ok(daemon.run(inputs, stop).await?)
 }
 
 impl Daemon {
@@ -195,18 +201,14 @@ impl Daemon {
     }
 
     /// Serves until stop is said; see [`run`].
-    pub async fn run(self, changes: mpsc::Receiver<Vec<Change>>, stop: Stop) -> Result<(), RunError> {
-        self.run_with(Engine::new(), changes, stop).await
+    pub async fn run(self, inputs: Inputs, stop: Stop) -> Result<(), RunError> {
+        self.run_with(Engine::new(), inputs, stop).await
     }
 
-    async fn run_with<C: Compiler>(
-        self,
-        compiler: C,
-        changes: mpsc::Receiver<Vec<Change>>,
-        stop: Stop,
-    ) -> Result<(), RunError> {
+    async fn run_with<C: Compiler>(self, compiler: C, inputs: Inputs, stop: Stop) -> Result<(), RunError> {
         let Self { settings, process, identity, discovery, plaintext, admin, addresses } = self;
         let Process { clock, metrics, readiness } = process;
+        let Inputs { changes, findings } = inputs;
         let Settings { limits, .. } = settings;
         let identity::Identity { authority, tokens } = identity;
         info!(
@@ -233,6 +235,7 @@ impl Daemon {
                 discovery_metrics.clone(),
             ),
             compile: compile.clone(),
+            findings,
             verifier,
             clock: clock.clone(),
             limits,

@@ -19,6 +19,19 @@ pub struct Report {
     pub at: u64,
     /// Each stream, sorted by proxy and then by stream.
     pub proxies: Vec<ProxyStatus>,
+    /// Proxies that were connected a short while ago and are not now, sorted by proxy.
+    pub gone: Vec<Gone>,
+}
+
+/// A proxy that went and did not come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    /// How it stood when its last stream ended.
+    pub last: ProxyStatus,
+    /// When that was, in seconds since 1970.
+    pub since: u64,
+    /// Why its stream ended.
+    pub reason: String,
 }
 
 /// One stream of a proxy.

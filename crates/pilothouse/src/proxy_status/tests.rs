@@ -48,7 +48,7 @@ fn report() -> Report {
         ]),
         certificate: None,
     };
-    Report { revision: 7, at: 100, proxies: vec![proxy] }
+    Report { revision: 7, at: 100, proxies: vec![proxy], gone: vec![] }
 }
 
 #[test]
@@ -65,6 +65,28 @@ web-1.shop rejected RDS 80 (revision 7, 1 times)
 "
     );
     assert_eq!(table(&Report { proxies: vec![], ..report() }), "no proxy is connected\n");
+}
+
+#[test]
+fn who_went_is_listed_with_the_reason() {
+    let mut report = report();
+    let last = report.proxies.remove(0);
+    report.gone = vec![Gone { last, since: 70, reason: "the proxy closed the stream".to_owned() }];
+    assert_eq!(
+        table(&report),
+        "\
+no proxy is connected
+
+GONE        ENVOY   SINCE  REASON
+web-1.shop  1.40.0  30s    the proxy closed the stream
+"
+    );
+    let text = details(&report);
+    assert!(
+        text.starts_with("web-1.shop is not connected since 30s: the proxy closed the stream\n"),
+        "{text}"
+    );
+    assert!(text.contains("spiffe://cluster.local/ns/shop/sa/web"), "{text}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::discovery::session::{self, Session};
 use crate::discovery::streams::{Place, Question};
 use crate::discovery::wire::{Incoming, Outgoing};
 use crate::listen::{InUse, Peer};
-use crate::status;
+use crate::status::{self, Gone, seconds};
 
 mod leaf;
 mod report;
@@ -84,6 +84,9 @@ pub(crate) async fn run(shared: Arc<Discovery>, call: Call) {
                 Err(refusal) => refusal.to_string(),
             };
             info!(proxy, stream = place.id, reason = why, "disconnected");
+            let gone = Gone { last: stream.report(), since: seconds(shared.clock.now()), reason: why };
+            drop(stream);
+            place.gone(gone);
             if let Err(refusal) = &ended {
                 shared.metrics.refused(refusal.reason());
             }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::discovery::admit::Refusal;
 use crate::metrics::{DiscoveryMetrics, Open};
-use crate::status::ProxyStatus;
+use crate::status::{Gone, ProxyStatus};
 
 /// How long a stream may take to tell how it stands.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -21,6 +21,10 @@ const ANSWER: Duration = Duration::from_secs(2);
 const REMEMBERED: usize = 256;
 /// How long they are kept. A proxy that stays away longer has been restarted.
 const REMEMBER: Duration = Duration::from_mins(10);
+/// Proxies that went and are still shown.
+const SHOWN_GONE: usize = 1000;
+/// How long they are shown. Whoever looks for a proxy that is missing looks within this time, or asks who owns the pod.
+const SHOW_GONE: Duration = Duration::from_mins(30);
 
 /// All streams. Clones are the same.
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ struct State {
     admitted: BTreeMap<u64, Admitted>,
     words: HashMap<(Arc<str>, bool), (u64, Unconfirmed)>,
     words_order: VecDeque<(Instant, u64, (Arc<str>, bool))>,
+    /// Oldest first.
+    gone: VecDeque<(Instant, Gone)>,
 }
 
 /// What may be asked of an admitted stream.
@@ -96,6 +102,17 @@ impl Streams {
         join_all(answers).await.into_iter().flatten().collect()
     }
 
+    /// Proxies that went a short while ago and have no stream now, sorted by proxy.
+    pub(crate) fn gone(&self) -> Vec<Gone> {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.forget_gone(now);
+        let mut gone: Vec<Gone> = state.gone.iter().map(|(_, gone)| gone.clone()).collect();
+        drop(state);
+        gone.sort_by(|a, b| a.last.proxy.cmp(&b.last.proxy));
+        gone
+    }
+
     /// What a connected proxy, `POD.NAMESPACE`, is to have; by its newest stream.
     pub(crate) async fn snapshot(&self, proxy: &str) -> Option<Arc<Snapshot>> {
         let newest = self.state().admitted.values().rfind(|stream| stream.proxy == proxy)?.questions.clone();
@@ -131,6 +148,16 @@ impl Streams {
     }
 }
 
+impl State {
+    fn forget_gone(&mut self, now: Instant) {
+        while self.gone.len() > SHOWN_GONE
+            || self.gone.front().is_some_and(|(since, _)| now - *since > SHOW_GONE)
+        {
+            self.gone.pop_front();
+        }
+    }
+}
+
 /// Asks a stream; `None` if it does not answer in time.
 async fn ask<T>(stream: mpsc::Sender<Question>, question: fn(oneshot::Sender<T>) -> Question) -> Option<T> {
     let (reply, answer) = oneshot::channel();
@@ -162,12 +189,27 @@ impl Place {
             .then(|| state.admitted.values().find(|other| other.workload == *workload && other.peer != peer))
             .flatten()
             .map(|other| other.peer);
+        state.gone.retain(|(_, gone)| gone.last.proxy != proxy);
         let admitted = Admitted { proxy, workload: workload.clone(), peer, questions };
         state.admitted.insert(self.id, admitted);
         drop(state);
         self.workload = Some(workload.clone());
         self.counted = Some(self.streams.0.metrics.stream());
         Ok(elsewhere)
+    }
+
+    /// The stream has ended. Unless its proxy has another one, it is shown among those that went.
+    pub(crate) fn gone(&self, gone: Gone) {
+        let now = Instant::now();
+        let mut state = self.streams.state();
+        let streams = self.workload.as_ref().and_then(|workload| state.of_workload.get(workload));
+        if streams.is_some_and(|streams| *streams > 1) {
+            return;
+        }
+        state.admitted.remove(&self.id);
+        state.gone.retain(|(_, before)| before.last.proxy != gone.last.proxy);
+        state.gone.push_back((now, gone));
+        state.forget_gone(now);
     }
 }
 

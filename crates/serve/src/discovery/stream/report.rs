@@ -15,7 +15,7 @@ impl Stream<'_> {
         }
     }
 
-    fn report(&self) -> ProxyStatus {
+    pub(super) fn report(&self) -> ProxyStatus {
         let status = self.subscriber.status();
         let arrived = |revision| {
             let first = self.arrivals.iter().find(|(arrival, _)| *arrival >= revision);

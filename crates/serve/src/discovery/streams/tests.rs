@@ -73,3 +73,55 @@ fn a_second_address_of_a_workload_is_noticed() {
     assert_eq!(places[0].admit(&a, "x.y".to_owned(), LOCAL, questions()), Ok(None));
     assert_eq!(places[1].admit(&a, "x.y".to_owned(), far, questions()), Ok(Some(LOCAL)));
 }
+
+fn went(proxy: &str) -> Gone {
+    let last = ProxyStatus {
+        proxy: proxy.to_owned(),
+        role: "sidecar".to_owned(),
+        protocol: "delta".to_owned(),
+        envoy: None,
+        identity: String::new(),
+        authenticated: true,
+        peer: String::new(),
+        stream: 1,
+        connected: 0,
+        revision: 0,
+        acknowledged: 0,
+        types: BTreeMap::new(),
+        certificate: None,
+    };
+    Gone { last, since: 0, reason: "over".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_went_are_bounded_in_number_and_age() {
+    let streams = streams(10);
+    for one in 0..SHOWN_GONE + 5 {
+        streams.open().unwrap().gone(went(&format!("x-{one:05}.y")));
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    let shown = streams.gone();
+    assert_eq!(shown.len(), SHOWN_GONE);
+    assert_eq!(shown[0].last.proxy, "x-00005.y");
+    tokio::time::advance(SHOW_GONE).await;
+    assert_eq!(streams.gone(), []);
+}
+
+#[tokio::test]
+async fn a_proxy_with_another_stream_has_not_gone() {
+    let streams = streams(10);
+    let a: Arc<str> = Arc::from("a");
+    let mut places: Vec<_> = (0..2).map(|_| streams.open().unwrap()).collect();
+    for place in &mut places {
+        place.admit(&a, "x.y".to_owned(), LOCAL, questions()).unwrap();
+    }
+    places[0].gone(went("x.y"));
+    assert_eq!(streams.gone(), []);
+    places.remove(0);
+    places[0].gone(went("x.y"));
+    assert_eq!(streams.gone().len(), 1);
+    places.remove(0);
+    let mut back = streams.open().unwrap();
+    back.admit(&a, "x.y".to_owned(), LOCAL, questions()).unwrap();
+    assert_eq!(streams.gone(), []);
+}

@@ -1,4 +1,5 @@
 use pilothouse_base::{Kind, ObjectKey};
+use pilothouse_diag::{Diagnostic, FieldPath, catalogue};
 use pilothouse_envoy_api::discovery::{DeltaDiscoveryRequest, DiscoveryRequest};
 use pilothouse_envoy_api::rpc;
 use pilothouse_xds::ResourceType::{self, Cluster};
@@ -170,4 +171,44 @@ async fn streams_hear_that_we_stop() {
     drop(stream);
     (&mut mesh.ended).await.unwrap().unwrap();
     assert!(!mesh.process.readiness.is_ready());
+}
+
+#[tokio::test]
+async fn who_went_is_shown_until_it_comes_back() {
+    let mesh = Mesh::start().await;
+    let mut stream = mesh.delta().await;
+    stream.hello(Cluster, &[]).await;
+    stream.accept().await;
+    mesh.status(|_| true).await;
+    drop(stream);
+    let report = mesh.report_when(|report| !report.gone.is_empty()).await;
+    assert_eq!(report.proxies, []);
+    let [gone] = &report.gone[..] else { panic!("{report:#?}") };
+    assert_eq!(gone.last.proxy, "cart-1.shop");
+    assert_eq!(gone.reason, "the proxy closed the stream");
+    assert!(gone.since >= gone.last.connected);
+
+    let stream = mesh.delta().await;
+    stream.hello(Cluster, &[]).await;
+    mesh.report_when(|report| !report.proxies.is_empty() && report.gone.is_empty()).await;
+}
+
+#[tokio::test]
+async fn findings_about_files_are_shown_with_the_others() {
+    let mesh = Mesh::start().await;
+    let cart = ObjectKey::new(Kind::VirtualService, "shop", "cart");
+    let of_file = Diagnostic::new(catalogue::UNKNOWN_FIELD, Some(cart.clone()), FieldPath::root());
+    let of_reference = Diagnostic::new(catalogue::REQUIRED, Some(cart), FieldPath::root());
+    mesh.world.finding(of_reference.clone());
+    mesh.findings.send_replace([of_file.clone()].into());
+    mesh.touch().await;
+    let wanted = serde_json::to_value([of_file, of_reference]).unwrap();
+    let deadline = tokio::time::Instant::now() + super::mesh::PATIENCE;
+    loop {
+        let shown: serde_json::Value = serde_json::from_str(&mesh.get("/debug/diagnostics").await.1).unwrap();
+        if shown == wanted {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{shown:#}");
+    }
 }

@@ -1,9 +1,11 @@
 //! A control plane on ports of its own, and a client that speaks the protocol.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pilothouse_ca::Rate;
+use pilothouse_diag::Diagnostic;
 use pilothouse_envoy_api::core::{self, BuildVersion, node::UserAgentVersionType};
 use pilothouse_envoy_api::discovery::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
 use pilothouse_envoy_api::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
@@ -11,7 +13,7 @@ use pilothouse_envoy_api::types::SemanticVersion;
 use pilothouse_runtime::{Group, RunError, Stop, Stopper};
 use pilothouse_xds::ResourceType;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
@@ -19,7 +21,7 @@ use tonic::{Request, Status, Streaming};
 use crate::fake::{World, touch};
 use crate::identity::{AUDIENCE, TokenRequest, mint_token};
 use crate::status::{ProxyStatus, Report};
-use crate::{Addresses, Daemon, Process, Settings};
+use crate::{Addresses, Daemon, Inputs, Process, Settings};
 use pilothouse_engine::Change;
 
 /// Nothing in these tests takes longer unless it is broken.
@@ -29,6 +31,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Mesh {
     pub(super) world: World,
     pub(super) changes: mpsc::Sender<Vec<Change>>,
+    pub(super) findings: watch::Sender<Arc<[Diagnostic]>>,
     pub(super) addresses: Addresses,
     pub(super) process: Process,
     pub(super) stopper: Stopper,
@@ -66,14 +69,16 @@ impl Mesh {
         let world = World::default();
         world.pod("cart-1.shop", "u-1", "cart");
         let (changes, inbox) = mpsc::channel(16);
+        let (findings, found) = watch::channel(Arc::from([]));
+        let inputs = Inputs { changes: inbox, findings: found };
         let (stopper, stop) = Stop::pair();
         let (end, ended) = oneshot::channel();
         let group = Group::new("test");
         let compiler = world.clone();
         group.spawn("daemon", async move {
-            let _ = end.send(daemon.run_with(compiler, inbox, stop).await);
+            let _ = end.send(daemon.run_with(compiler, inputs, stop).await);
         });
-        Self { world, changes, addresses, process, stopper, state, ended, root, _group: group }
+        Self { world, changes, findings, addresses, process, stopper, state, ended, root, _group: group }
     }
 
     pub(super) async fn touch(&self) {
@@ -146,17 +151,23 @@ impl Mesh {
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Waits until the only proxy stands as wished.
-    pub(super) async fn status(&self, wished: impl Fn(&ProxyStatus) -> bool) -> ProxyStatus {
+    /// Waits until the report is as wished.
+    pub(super) async fn report_when(&self, wished: impl Fn(&Report) -> bool) -> Report {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let report = self.report().await;
-            match &report.proxies[..] {
-                [proxy] if wished(proxy) => return proxy.clone(),
-                _ => assert!(tokio::time::Instant::now() < deadline, "{report:#?}"),
+            if wished(&report) {
+                return report;
             }
+            assert!(tokio::time::Instant::now() < deadline, "{report:#?}");
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Waits until the only proxy stands as wished.
+    pub(super) async fn status(&self, wished: impl Fn(&ProxyStatus) -> bool) -> ProxyStatus {
+        let only = |report: &Report| matches!(&report.proxies[..], [proxy] if wished(proxy));
+        self.report_when(only).await.proxies.remove(0)
     }
 }
 
