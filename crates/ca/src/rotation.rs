@@ -1,7 +1,7 @@
 //! When a leaf is renewed, and when nothing needs to be issued at all.
 //!
 //! A reconnecting proxy tells, in delta ADS, the version of each secret it holds, and keeps using that secret until it
-//! gets another one. So the version says when the leaf was issued, when it expires, and under which roots: after a
+//! gets another one. So the version says when the leaf was issued, when it expires, by which CA and for whom: after a
 //! restart of the control plane the proxies with fresh leaves are recognised, and not all of them are issued anew at
 //! once. The version is text from the client. It can suppress an issue, which harms only that client, and can do
 //! nothing else.
@@ -9,8 +9,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use pilothouse_base::Identity;
+
+use crate::authority::Authority;
 use crate::issue::{BACKDATE, IssuedLeaf, LeafLifetimes};
-use crate::roots::RootBundle;
+use crate::roots::sha256;
 use crate::seconds;
 
 /// Characters of each fingerprint that a version carries: 64 bits.
@@ -56,17 +59,23 @@ impl IssuedLeaf {
 pub struct SecretVersion {
     /// When the leaf was issued and expires.
     pub lifetime: Lifetime,
-    /// Start of the fingerprint of the roots that were trusted then.
-    roots: String,
+    /// Start of the fingerprint of the certificate that signed it.
+    issuer: String,
+    /// Start of the hash of the identity it names.
+    identity: String,
     /// Start of the fingerprint of the leaf: two leaves never share a version.
     leaf: String,
 }
 
 impl SecretVersion {
-    /// The version of a leaf issued under these roots.
-    pub fn of(leaf: &IssuedLeaf, roots: &RootBundle) -> Self {
-        let start = |print: &str| print.chars().take(PRINT).collect();
-        Self { lifetime: leaf.lifetime(), roots: start(roots.fingerprint()), leaf: start(&leaf.fingerprint) }
+    /// The version of a leaf.
+    pub fn of(leaf: &IssuedLeaf, issuer: &Authority, identity: &Identity) -> Self {
+        Self {
+            lifetime: leaf.lifetime(),
+            issuer: start(issuer.fingerprint()),
+            identity: name_print(identity),
+            leaf: start(&leaf.fingerprint),
+        }
     }
 
     /// Reads a version. `None` for anything that is not exactly what [`fmt::Display`] writes.
@@ -76,10 +85,11 @@ impl SecretVersion {
         }
         let mut parts = text.split('.');
         let (kind, issued, not_after) = (parts.next()?, parts.next()?, parts.next()?);
-        let (roots, leaf) = (parts.next()?, parts.next()?);
+        let (issuer, identity, leaf) = (parts.next()?, parts.next()?, parts.next()?);
         let is_print =
             |part: &str| part.len() == PRINT && part.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
-        if kind != "leaf1" || parts.next().is_some() || !is_print(roots) || !is_print(leaf) {
+        let prints = [issuer, identity, leaf];
+        if kind != "leaf2" || parts.next().is_some() || !prints.into_iter().all(is_print) {
             return None;
         }
         let version = Self {
@@ -87,15 +97,16 @@ impl SecretVersion {
                 issued: seconds::to_time(issued.parse().ok()?),
                 not_after: seconds::to_time(not_after.parse().ok()?),
             },
-            roots: roots.to_owned(),
+            issuer: issuer.to_owned(),
+            identity: identity.to_owned(),
             leaf: leaf.to_owned(),
         };
         (version.to_string() == text).then_some(version)
     }
 
     /// True if the holder needs no new leaf yet: more than two fifths of the life remain (by then at the latest it
-    /// is renewed), and the roots are still the same.
-    pub fn is_fresh(&self, now: SystemTime, roots: &RootBundle) -> bool {
+    /// is renewed), and a new one would come from the same CA and name the same workload.
+    pub fn is_fresh(&self, now: SystemTime, issuer: &Authority, identity: &Identity) -> bool {
         let now = seconds::since_epoch(now);
         let (issued, life) = self.lifetime.seconds();
         let left = issued.saturating_add(life).saturating_sub(now);
@@ -103,21 +114,25 @@ impl SecretVersion {
         let plausible = issued <= now.saturating_add(BACKDATE) && life <= LeafLifetimes::ISTIO.max.as_secs();
         plausible
             && left.saturating_mul(5) > life.saturating_mul(2)
-            && roots.fingerprint().starts_with(&self.roots)
+            && self.issuer == start(issuer.fingerprint())
+            && self.identity == name_print(identity)
     }
 }
 
 impl fmt::Display for SecretVersion {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lifetime: Lifetime { issued, not_after }, roots, leaf } = self;
+        let Self { lifetime: Lifetime { issued, not_after }, issuer, identity, leaf } = self;
         let (issued, not_after) = (seconds::since_epoch(*issued), seconds::since_epoch(*not_after));
-        write!(out, "leaf1.{issued}.{not_after}.{roots}.{leaf}")
+        write!(out, "leaf2.{issued}.{not_after}.{issuer}.{identity}.{leaf}")
     }
 }
 
-/// True if the version that a reconnecting proxy reports for its leaf proves that no new one is needed.
-pub fn still_fresh(version: &str, now: SystemTime, roots: &RootBundle) -> bool {
-    SecretVersion::parse(version).is_some_and(|version| version.is_fresh(now, roots))
+fn start(print: &str) -> String {
+    print.chars().take(PRINT).collect()
+}
+
+fn name_print(identity: &Identity) -> String {
+    start(&sha256(identity.to_string().as_bytes()))
 }
 
 #[cfg(test)]

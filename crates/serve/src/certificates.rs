@@ -94,7 +94,7 @@ impl Certificates {
             Purpose::First => "first",
             Purpose::Renewal => "renewed",
         });
-        let version = SecretVersion::of(&issued, authority.roots());
+        let version = SecretVersion::of(&issued, &authority, identity);
         let secret = leaf_secret(&issued.chain_pem, issued.key.expose(), &version);
         Ok(Leaf { secret, version, serial: issued.serial, fingerprint: issued.fingerprint })
     }

@@ -6,12 +6,12 @@
 //!
 //! Compiling happens off the threads that serve sockets, one piece of work at a time, so the engine needs no lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilothouse_base::{Name, Namespace, ObjectKey};
+use pilothouse_base::{Kind, Name, Namespace, ObjectKey};
 use pilothouse_config::Mesh;
 use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::Stop;
@@ -96,6 +96,7 @@ pub(crate) struct Published {
 pub(crate) struct Handle {
     commands: mpsc::Sender<Command>,
     published: watch::Receiver<Published>,
+    trust_domain: watch::Receiver<Name>,
     findings: watch::Receiver<Arc<[Diagnostic]>>,
 }
 
@@ -104,6 +105,7 @@ pub(crate) struct Inbox {
     commands: mpsc::Receiver<Command>,
     gone: mpsc::UnboundedReceiver<ProxyId>,
     published: watch::Sender<Published>,
+    trust_domain: watch::Sender<Name>,
     findings: watch::Sender<Arc<[Diagnostic]>>,
     goodbye: mpsc::UnboundedSender<ProxyId>,
 }
@@ -134,6 +136,8 @@ pub(crate) struct Connection {
     id: ProxyId,
     /// The newest snapshot.
     pub(crate) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What is known of its pod; changes when that does.
+    pub(crate) workload: watch::Receiver<Option<WorkloadFacts>>,
     /// Holds at most one message for each stream, so it needs no bound of its own.
     gone: mpsc::UnboundedSender<ProxyId>,
 }
@@ -151,15 +155,17 @@ pub(crate) fn channel() -> (Handle, Inbox) {
     // Bounded by the streams: each sends one message, when it ends.
     let (gone, gone_in) = mpsc::unbounded_channel();
     let (published_out, published) = watch::channel(Published::default());
+    let (trust_domain_out, trust_domain) = watch::channel(published.borrow().mesh.trust_domain.clone());
     let (findings_out, findings) = watch::channel(Arc::from([]));
     let inbox = Inbox {
         commands: commands_in,
         gone: gone_in,
         published: published_out,
+        trust_domain: trust_domain_out,
         findings: findings_out,
         goodbye: gone,
     };
-    (Handle { commands, published, findings }, inbox)
+    (Handle { commands, published, trust_domain, findings }, inbox)
 }
 
 impl Handle {
@@ -188,6 +194,11 @@ impl Handle {
         self.published.clone()
     }
 
+    /// The trust domain of the newest revision. Apart from the rest, so that who waits for it sleeps through others.
+    pub(crate) fn trust_domain(&self) -> watch::Receiver<Name> {
+        self.trust_domain.clone()
+    }
+
     /// What there is to say about the objects, a moment behind the newest revision.
     pub(crate) fn findings(&self) -> Arc<[Diagnostic]> {
         self.findings.borrow().clone()
@@ -213,11 +224,21 @@ impl Work {
 /// What the loop moves to the compiling thread and back.
 struct Workshop<C> {
     compiler: C,
-    slots: BTreeMap<ProxyId, watch::Sender<Arc<Snapshot>>>,
+    slots: BTreeMap<ProxyId, Slot>,
+    /// Connected proxies by the pod they speak for.
+    of_pod: HashMap<(Namespace, Name), BTreeSet<ProxyId>>,
     published: watch::Sender<Published>,
+    trust_domain: watch::Sender<Name>,
     findings: watch::Sender<Arc<[Diagnostic]>>,
     goodbye: mpsc::UnboundedSender<ProxyId>,
     metrics: CompileMetrics,
+}
+
+/// Where the stream of a proxy finds what is new.
+struct Slot {
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    workload: watch::Sender<Option<WorkloadFacts>>,
+    pod: (Namespace, Name),
 }
 
 /// Runs until stop is said. A closed `changes` only means that nothing will change any more.
@@ -229,8 +250,17 @@ pub(crate) async fn run<C: Compiler>(
     metrics: CompileMetrics,
     stop: Stop,
 ) -> Result<(), tokio::task::JoinError> {
-    let Inbox { mut commands, mut gone, published, findings, goodbye } = inbox;
-    let mut workshop = Workshop { compiler, slots: BTreeMap::new(), published, findings, goodbye, metrics };
+    let Inbox { mut commands, mut gone, published, trust_domain, findings, goodbye } = inbox;
+    let mut workshop = Workshop {
+        compiler,
+        slots: BTreeMap::new(),
+        of_pod: HashMap::new(),
+        published,
+        trust_domain,
+        findings,
+        goodbye,
+        metrics,
+    };
     let mut lanes = Lanes::new(pacing);
     let mut findings_due: Option<Instant> = None;
     let mut started = false;
@@ -289,7 +319,7 @@ impl<C: Compiler> Workshop<C> {
     fn run(&mut self, work: Work) {
         let Work { gone, commands, batch, findings } = work;
         for id in gone {
-            self.slots.remove(&id);
+            self.forget(id);
             self.compiler.disconnect(id);
         }
         if let Some(batch) = batch {
@@ -311,6 +341,8 @@ impl<C: Compiler> Workshop<C> {
 
     fn apply(&mut self, batch: Vec<Change>) {
         let changes = batch.len();
+        let pods: BTreeSet<ObjectKey> =
+            batch.iter().map(Change::key).filter(|key| key.kind == Kind::Pod).cloned().collect();
         let timer = self.metrics.timer();
         // One object that trips a bug of ours must not take the control plane into a crash loop: proxies keep their
         // last good snapshots, and the operator hears of it.
@@ -332,23 +364,61 @@ impl<C: Compiler> Workshop<C> {
                 return;
             }
         };
+        self.tell_of_pods(pods);
         let Commit { revision, changed, counts: _ } = commit;
         debug!(revision, changes, proxies = changed.len(), "compiled");
         self.metrics.committed(changes, changed.len());
         for (id, snapshot) in changed {
             if let Some(slot) = self.slots.get(&id) {
-                slot.send_replace(snapshot);
+                slot.snapshots.send_replace(snapshot);
             }
         }
         self.publish(revision);
     }
 
     fn publish(&self, revision: u64) {
-        self.published.send_replace(Published { started: true, revision, mesh: self.compiler.mesh() });
+        let mesh = self.compiler.mesh();
+        self.trust_domain.send_if_modified(|known| {
+            let news = *known != mesh.trust_domain;
+            if news {
+                known.clone_from(&mesh.trust_domain);
+            }
+            news
+        });
+        self.published.send_replace(Published { started: true, revision, mesh });
+    }
+
+    /// Tells the streams of changed pods, so that the end of a pod is the end of its stream.
+    fn tell_of_pods(&self, pods: BTreeSet<ObjectKey>) {
+        for ObjectKey { kind: _, namespace, name } in pods {
+            let pod = (namespace, name);
+            let Some(ids) = self.of_pod.get(&pod) else { continue };
+            let facts = self.compiler.workload(&pod.0, &pod.1);
+            for slot in ids.iter().filter_map(|id| self.slots.get(id)) {
+                slot.workload.send_if_modified(|known| {
+                    let news = *known != facts;
+                    if news {
+                        known.clone_from(&facts);
+                    }
+                    news
+                });
+            }
+        }
+    }
+
+    fn forget(&mut self, id: ProxyId) {
+        let Some(slot) = self.slots.remove(&id) else { return };
+        if let Some(ids) = self.of_pod.get_mut(&slot.pod) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.of_pod.remove(&slot.pod);
+            }
+        }
     }
 
     fn connect(&mut self, proxy: Proxy) -> Option<Connection> {
         let what = format!("{}.{}", proxy.name, proxy.namespace);
+        let pod = (proxy.namespace.clone(), proxy.name.clone());
         let (id, snapshot) = match catch_unwind(AssertUnwindSafe(|| self.compiler.connect(proxy))) {
             Ok(connected) => connected,
             Err(panic) => {
@@ -361,9 +431,11 @@ impl<C: Compiler> Workshop<C> {
                 return None;
             }
         };
-        let (slot, snapshots) = watch::channel(snapshot);
-        self.slots.insert(id, slot);
-        Some(Connection { id, snapshots, gone: self.goodbye.clone() })
+        let (snapshots_in, snapshots) = watch::channel(snapshot);
+        let (workload_in, workload) = watch::channel(self.compiler.workload(&pod.0, &pod.1));
+        self.of_pod.entry(pod.clone()).or_default().insert(id);
+        self.slots.insert(id, Slot { snapshots: snapshots_in, workload: workload_in, pod });
+        Some(Connection { id, snapshots, workload, gone: self.goodbye.clone() })
     }
 }
 

@@ -27,6 +27,7 @@ struct State {
     pods: BTreeMap<String, WorkloadFacts>,
     proxies: BTreeSet<ProxyId>,
     panics: bool,
+    mesh: Arc<Mesh>,
     findings: Vec<Diagnostic>,
     batches: Vec<usize>,
 }
@@ -64,6 +65,14 @@ impl World {
 
     pub(crate) fn panics(&self, panics: bool) {
         self.state().panics = panics;
+    }
+
+    pub(crate) fn remove_pod(&self, name: &str) {
+        self.state().pods.remove(name);
+    }
+
+    pub(crate) fn trust_domain(&self, name: &str) {
+        Arc::make_mut(&mut self.state().mesh).trust_domain = Name::from(name);
     }
 
     pub(crate) fn finding(&self, finding: Diagnostic) {
@@ -155,6 +164,6 @@ impl Compiler for World {
     }
 
     fn mesh(&self) -> Arc<Mesh> {
-        Arc::default()
+        self.state().mesh.clone()
     }
 }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{Authority, LeafRequest, create_root};
-use pilothouse_base::Identity;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -17,31 +16,39 @@ fn authority() -> Authority {
     Authority::self_signed(root.certificate_pem.as_bytes(), root.key.expose().as_bytes()).unwrap()
 }
 
+fn cart() -> Identity {
+    Identity::new("cluster.local", "shop", "cart")
+}
+
 fn version(authority: &Authority, ttl: u64) -> String {
-    let identity = Identity::new("cluster.local", "shop", "cart");
+    let identity = cart();
     let request = LeafRequest { identity: &identity, ttl: Some(Duration::from_secs(ttl)), serial: [2; 16] };
     let leaf = authority.issue(&request, LeafLifetimes::ISTIO, at(NOW)).unwrap();
-    SecretVersion::of(&leaf, authority.roots()).to_string()
+    SecretVersion::of(&leaf, authority, &identity).to_string()
+}
+
+fn still_fresh(version: &str, now: SystemTime, issuer: &Authority, identity: &Identity) -> bool {
+    SecretVersion::parse(version).is_some_and(|version| version.is_fresh(now, issuer, identity))
 }
 
 #[test]
-fn freshness_follows_age_and_roots() {
+fn freshness_follows_age_issuer_and_name() {
     let (authority, other) = (authority(), authority());
     let held = version(&authority, 1000);
-    let roots = authority.roots();
+    let elsewhere = Identity::new("example.org", "shop", "cart");
     let table = [
-        ("just issued", NOW, roots, true),
-        ("before the latest renewal", NOW + 599, roots, true),
-        ("at the latest renewal", NOW + 600, roots, false),
-        ("expired", NOW + 1000, roots, false),
-        ("long expired", NOW + 10_000, roots, false),
-        ("clock of this replica a little behind", NOW - 120, roots, true),
-        ("issued in the future", NOW - 121, roots, false),
-        ("another root", NOW, other.roots(), false),
-        ("another set of roots", NOW, &roots.joined(other.roots()), false),
+        ("just issued", NOW, &authority, cart(), true),
+        ("before the latest renewal", NOW + 599, &authority, cart(), true),
+        ("at the latest renewal", NOW + 600, &authority, cart(), false),
+        ("expired", NOW + 1000, &authority, cart(), false),
+        ("long expired", NOW + 10_000, &authority, cart(), false),
+        ("clock of this replica a little behind", NOW - 120, &authority, cart(), true),
+        ("issued in the future", NOW - 121, &authority, cart(), false),
+        ("another CA", NOW, &other, cart(), false),
+        ("another trust domain", NOW, &authority, elsewhere, false),
     ];
-    for (what, now, roots, fresh) in table {
-        assert_eq!(still_fresh(&held, at(now), roots), fresh, "{what}");
+    for (what, now, issuer, identity, fresh) in table {
+        assert_eq!(still_fresh(&held, at(now), issuer, &identity), fresh, "{what}");
     }
 }
 
@@ -49,7 +56,6 @@ fn freshness_follows_age_and_roots() {
 fn made_up_versions_prove_nothing() {
     let authority = authority();
     let held = version(&authority, 1000);
-    let roots = authority.roots();
     let far = NOW + 1_000_000_000;
     for made_up in [
         String::new(),
@@ -57,7 +63,7 @@ fn made_up_versions_prove_nothing() {
         format!("{held}."),
         format!("{held}.x"),
         format!(" {held}"),
-        held.replace("leaf1", "leaf2"),
+        held.replace("leaf2", "leaf1"),
         held.replace(&NOW.to_string(), &format!("0{NOW}")),
         held.replace(&NOW.to_string(), &format!("+{NOW}")),
         held.replace(&(NOW + 1000).to_string(), &far.to_string()),
@@ -66,7 +72,7 @@ fn made_up_versions_prove_nothing() {
         held.to_uppercase(),
         "x".repeat(100_000),
     ] {
-        assert!(!still_fresh(&made_up, at(NOW), roots), "{made_up:.200}");
+        assert!(!still_fresh(&made_up, at(NOW), &authority, &cart()), "{made_up:.200}");
     }
 }
 
@@ -94,24 +100,25 @@ proptest! {
     /// Whoever is renewed by timer is never told to be fresh after that time has passed for sure.
     #[test]
     fn fresh_means_renewal_may_lie_ahead(life in 5..1_000_000_u64, age in 0..1_000_000_u64) {
-        let roots = ROOTS.with(Clone::clone);
         let lifetime = Lifetime { issued: at(NOW), not_after: at(NOW + life) };
         let version = SecretVersion {
             lifetime,
-            roots: roots.fingerprint()[..PRINT].to_owned(),
+            issuer: ISSUER.with(|issuer| start(issuer.fingerprint())),
+            identity: name_print(&cart()),
             leaf: "0".repeat(PRINT),
         };
         let now = at(NOW + age);
         prop_assert_eq!(SecretVersion::parse(&version.to_string()), Some(version.clone()));
-        prop_assert_eq!(version.is_fresh(now, &roots), lifetime.renew_at(u32::MAX) > now);
+        let fresh = ISSUER.with(|issuer| version.is_fresh(now, issuer, &cart()));
+        prop_assert_eq!(fresh, lifetime.renew_at(u32::MAX) > now);
     }
 
     #[test]
-    fn any_text_is_read_without_panic(text in "(leaf1)?[.0-9a-f]{0,80}", now in any::<u32>()) {
-        ROOTS.with(|roots| still_fresh(&text, at(u64::from(now)), roots));
+    fn any_text_is_read_without_panic(text in "(leaf2)?[.0-9a-f]{0,100}", now in any::<u32>()) {
+        ISSUER.with(|issuer| still_fresh(&text, at(u64::from(now)), issuer, &cart()));
     }
 }
 
 thread_local! {
-    static ROOTS: RootBundle = authority().roots().clone();
+    static ISSUER: Authority = authority();
 }

@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     OtherServiceAccount,
     #[error("the pod has ended")]
     Ended,
+    #[error("the pod does not exist any more")]
+    Gone,
     #[error("the connection does not come from an address of the pod")]
     PeerAddress,
     #[error("the node id changed within the stream")]
@@ -69,9 +71,12 @@ impl Refusal {
             Self::NoToken | Self::Token(_) | Self::TokenExpired => Code::Unauthenticated,
             Self::Node(NodeError::TooOld(_)) => Code::FailedPrecondition,
             Self::Node(_) | Self::NodeChanged | Self::Protocol(_) => Code::InvalidArgument,
-            Self::OtherPod | Self::OtherUid | Self::OtherServiceAccount | Self::Ended | Self::PeerAddress => {
-                Code::PermissionDenied
-            }
+            Self::OtherPod
+            | Self::OtherUid
+            | Self::OtherServiceAccount
+            | Self::Ended
+            | Self::Gone
+            | Self::PeerAddress => Code::PermissionDenied,
             Self::TooManyStreams | Self::TooManyOfWorkload => Code::ResourceExhausted,
             Self::Silent => Code::DeadlineExceeded,
             Self::UnknownPod | Self::NotStarted | Self::Unread | Self::Stopping => Code::Unavailable,
@@ -92,7 +97,7 @@ impl Refusal {
                 "other_workload"
             }
             Self::UnknownPod => "unknown_pod",
-            Self::Ended => "pod_ended",
+            Self::Ended | Self::Gone => "pod_ended",
             Self::NodeChanged | Self::Protocol(_) => "protocol",
             Self::TooManyStreams | Self::TooManyOfWorkload => "too_many_streams",
             Self::NotStarted => "not_started",

@@ -66,12 +66,19 @@ impl Session {
 
     /// Whether the workload is still who it was. Asked before each leaf.
     pub(crate) async fn still_valid(&self, shared: &Discovery) -> Result<(), Refusal> {
-        let Some(token) = &self.token else { return Ok(()) };
-        if token.expires <= shared.clock.now() {
+        if self.expires().is_some_and(|at| at <= shared.clock.now()) {
             return Err(Refusal::TokenExpired);
         }
-        let facts = shared.compile.workload(&self.namespace, &self.pod).await?.ok_or(Refusal::UnknownPod)?;
-        admit::bind(token, &facts)
+        self.still_bound(shared.compile.workload(&self.namespace, &self.pod).await?.as_ref())
+    }
+
+    /// Whether what is known of the pod still fits the token. On the loopback port nothing has to fit.
+    pub(crate) fn still_bound(&self, facts: Option<&WorkloadFacts>) -> Result<(), Refusal> {
+        match (&self.token, facts) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(Refusal::Gone),
+            (Some(token), Some(facts)) => admit::bind(token, facts),
+        }
     }
 }
 

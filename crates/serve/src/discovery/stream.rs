@@ -9,6 +9,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use pilothouse_base::Name;
 use pilothouse_ca::Authority;
 use pilothouse_ca::token::TokenIdentity;
 use pilothouse_runtime::entropy;
@@ -162,8 +163,9 @@ struct Stream<'a> {
     protocol: Protocol,
     subscriber: Subscriber,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    _connection: Connection,
+    connection: Connection,
     authority: watch::Receiver<Arc<Authority>>,
+    trust_domain: watch::Receiver<Name>,
     id: u64,
     peer: &'a Peer,
     connected: SystemTime,
@@ -195,12 +197,13 @@ impl<'a> Stream<'a> {
         }
         Self {
             authority: shared.certificates.authority(),
+            trust_domain: shared.compile.trust_domain(),
             shared,
             session,
             protocol,
             subscriber,
             snapshots,
-            _connection: connection,
+            connection,
             id: place.id,
             peer,
             connected: now,
@@ -221,6 +224,9 @@ impl<'a> Stream<'a> {
     ) -> Result<End, Refusal> {
         let end_at = Instant::now() + self.age();
         self.authority.mark_unchanged();
+        self.trust_domain.mark_unchanged();
+        // It may have ended between the look at it and now.
+        self.workload()?;
         self.request(first).await?;
         loop {
             let idle = self.queue.is_empty();
@@ -248,7 +254,9 @@ impl<'a> Stream<'a> {
                     Ok(()) => self.snapshot(),
                     Err(_) => return Err(Refusal::Stopping),
                 },
+                Ok(()) = self.connection.workload.changed() => self.workload()?,
                 Ok(()) = self.authority.changed() => self.new_authority().await?,
+                Ok(()) = self.trust_domain.changed() => self.new_leaf().await?,
                 () = until(look) => self.secrets().await?,
                 () = release(self.release_at) => {
                     self.release_at = None;
@@ -354,6 +362,11 @@ impl<'a> Stream<'a> {
         self.arrivals.push_back((snapshot.revision, self.shared.clock.now()));
         let responses = self.subscriber.on_snapshot(snapshot);
         self.enqueue(responses);
+    }
+
+    /// Ends the stream of a pod that has ended.
+    fn workload(&mut self) -> Result<(), Refusal> {
+        self.session.still_bound(self.connection.workload.borrow_and_update().as_ref())
     }
 
     /// Leaves word for the next stream of this proxy.

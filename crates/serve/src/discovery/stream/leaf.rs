@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use pilothouse_base::Identity;
 use pilothouse_ca::Purpose;
 use pilothouse_ca::rotation::SecretVersion;
 use pilothouse_runtime::entropy;
@@ -27,6 +28,8 @@ pub(super) struct LeafState {
     pub(super) held: Option<Held>,
     /// What the proxy reported to hold from an earlier stream.
     reported: Option<String>,
+    /// Whether the leaf that is held must be replaced, whatever its age.
+    outdated: bool,
     /// Not before this moment is a leaf asked for again.
     retry: Option<Instant>,
 }
@@ -84,12 +87,15 @@ impl Stream<'_> {
             }
         }
         let first = wanted.iter().any(|secret| &*secret.name == LEAF);
-        let now = self.shared.clock.now();
-        let old = self.leaf.held.as_ref().is_some_and(|leaf| leaf.renew_at <= now);
-        if self.leaf.retry.is_some_and(|at| at > Instant::now()) || !first && !old {
+        if self.leaf.retry.is_some_and(|at| at > Instant::now()) {
             return Ok(());
         }
         self.leaf.retry = None;
+        let now = self.shared.clock.now();
+        let old = self.leaf.held.as_ref().is_some_and(|leaf| self.leaf.outdated || leaf.renew_at <= now);
+        if !first && !old {
+            return Ok(());
+        }
         if first && self.recognise() {
             return Ok(());
         }
@@ -102,7 +108,7 @@ impl Stream<'_> {
         let now = self.shared.clock.now();
         let authority = self.authority.borrow().clone();
         let Some(version) =
-            SecretVersion::parse(&text).filter(|version| version.is_fresh(now, authority.roots()))
+            SecretVersion::parse(&text).filter(|version| version.is_fresh(now, &authority, &self.identity()))
         else {
             return false;
         };
@@ -121,8 +127,7 @@ impl Stream<'_> {
 
     async fn issue(&mut self, purpose: Purpose) -> Result<(), Refusal> {
         self.session.still_valid(self.shared).await?;
-        let trust_domain = self.shared.compile.published().borrow().mesh.trust_domain.clone();
-        let identity = self.session.identity(&trust_domain);
+        let identity = self.identity();
         match self.shared.certificates.issue(&identity, &self.session.uid, purpose) {
             Ok(leaf) => {
                 let Leaf { secret, version, serial, fingerprint } = leaf;
@@ -158,6 +163,7 @@ impl Stream<'_> {
     fn hold(&mut self, version: SecretVersion, serial: Option<String>) {
         let renew_at = version.lifetime.renew_at(u32::from_le_bytes(entropy::bytes()));
         self.leaf.held = Some(Held { version, serial, renew_at });
+        self.leaf.outdated = false;
     }
 
     fn give(&mut self, secret: Arc<Resource>) {
@@ -168,6 +174,17 @@ impl Stream<'_> {
     /// The CA has changed: roots at once, and a leaf that leads to them.
     pub(super) async fn new_authority(&mut self) -> Result<(), Refusal> {
         self.give(self.shared.certificates.roots());
-        if self.leaf.held.is_some() { self.issue(Purpose::Renewal).await } else { Ok(()) }
+        self.new_leaf().await
+    }
+
+    /// What leaves say has changed: the one that is held is replaced as soon as the limits allow.
+    pub(super) async fn new_leaf(&mut self) -> Result<(), Refusal> {
+        self.leaf.outdated = self.leaf.held.is_some();
+        self.secrets().await
+    }
+
+    /// Whom leaves of this stream name now.
+    pub(super) fn identity(&self) -> Identity {
+        self.session.identity(&self.trust_domain.borrow())
     }
 }

@@ -21,7 +21,6 @@ impl Stream<'_> {
             let first = self.arrivals.iter().find(|(arrival, _)| *arrival >= revision);
             first.map(|(_, at)| seconds(*at))
         };
-        let trust_domain = self.shared.compile.published().borrow().mesh.trust_domain.clone();
         ProxyStatus {
             proxy: self.session.proxy(),
             role: match self.session.role {
@@ -30,7 +29,7 @@ impl Stream<'_> {
             },
             protocol: status::protocol_name(self.protocol),
             envoy: self.session.envoy.clone(),
-            identity: self.session.identity(&trust_domain).to_string(),
+            identity: self.identity().to_string(),
             authenticated: self.session.token.is_some(),
             peer: self.peer.address.to_string(),
             stream: self.id,

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use pilothouse_base::{Kind, ObjectKey};
 use pilothouse_ca::Rate;
 use pilothouse_diag::Diagnostic;
 use pilothouse_envoy_api::core::{self, BuildVersion, node::UserAgentVersionType};
@@ -87,6 +88,12 @@ impl Mesh {
         while self.world.batches().len() == before {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Has the loop look at a pod again.
+    pub(super) async fn touch_pod(&self, namespace: &str, name: &str) {
+        let key = ObjectKey::new(Kind::Pod, namespace, name);
+        self.changes.send(vec![Change::Remove { key }]).await.unwrap();
     }
 
     pub(super) fn root(&self) -> &str {

@@ -115,6 +115,67 @@ async fn a_pod_that_ended_gets_no_new_leaf() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_pod_is_the_end_of_its_stream() {
+    let mesh = Mesh::start().await;
+    let mut ended = mesh.delta().await;
+    ended.hello(Secret, &["default"]).await;
+    next_secret(&mut ended, "default").await;
+    // Another pod has nothing to do with it.
+    mesh.world.end_pod("cart-1.shop");
+    mesh.touch_pod("shop", "cart-2").await;
+    mesh.touch().await;
+    mesh.status(|_| true).await;
+    mesh.touch_pod("shop", "cart-1").await;
+    let status = ended.end().await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::PermissionDenied, "the pod has ended"));
+
+    mesh.world.pod("cart-1.shop", "u-1", "cart");
+    let mut removed = mesh.delta().await;
+    removed.hello(Cluster, &[]).await;
+    removed.accept().await;
+    mesh.world.remove_pod("cart-1.shop");
+    mesh.touch_pod("shop", "cart-1").await;
+    let status = removed.end().await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::PermissionDenied, "the pod does not exist any more")
+    );
+
+    mesh.world.pod("cart-1.shop", "u-1", "cart");
+    let mut replaced = mesh.delta().await;
+    replaced.hello(Cluster, &[]).await;
+    replaced.accept().await;
+    mesh.world.pod("cart-1.shop", "u-2", "cart");
+    mesh.touch_pod("shop", "cart-1").await;
+    assert_eq!(replaced.end().await.unwrap_err().code(), Code::PermissionDenied);
+}
+
+fn names_workload(resource: &Resource, uri: &str) -> bool {
+    let (chain, _) = leaf(resource);
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain).map(Result::unwrap).collect();
+    chain[0].windows(uri.len()).any(|window| window == uri.as_bytes())
+}
+
+#[tokio::test]
+async fn a_new_trust_domain_reaches_leaves_at_once() {
+    // One leaf a second for a pod: the new one waits for its turn and comes all the same.
+    let mesh = Mesh::start_with(|settings| {
+        settings.issue_limits.per_pod = Rate { burst: 1, every: Duration::from_secs(1) };
+    })
+    .await;
+    let mut stream = mesh.delta().await;
+    stream.hello(Secret, &["default"]).await;
+    let before = next_secret(&mut stream, "default").await;
+    assert!(names_workload(&before, "spiffe://cluster.local/ns/shop/sa/cart"));
+    mesh.world.trust_domain("example.org");
+    mesh.touch().await;
+    let after = next_secret(&mut stream, "default").await;
+    assert!(names_workload(&after, "spiffe://example.org/ns/shop/sa/cart"));
+    let proxy = mesh.status(|_| true).await;
+    assert_eq!(proxy.identity, "spiffe://example.org/ns/shop/sa/cart");
+}
+
+#[tokio::test]
 async fn a_fresh_leaf_is_recognised_after_a_break() {
     let mesh = Mesh::start().await;
     let mut stream = mesh.delta().await;
@@ -136,6 +197,15 @@ async fn a_fresh_leaf_is_recognised_after_a_break() {
     assert_eq!(stream.accept().await.type_url, Cluster.type_url());
     let certificate = mesh.status(|proxy| proxy.certificate.is_some()).await.certificate.unwrap();
     assert_eq!(certificate.serial, None);
+    drop(stream);
+
+    // Nor is one of another trust domain.
+    mesh.world.trust_domain("example.org");
+    mesh.touch().await;
+    let mut stream = mesh.delta().await;
+    stream.send(returning(&held.version)).await;
+    let after = next_secret(&mut stream, "default").await;
+    assert!(names_workload(&after, "spiffe://example.org/ns/shop/sa/cart"));
     drop(stream);
 
     // Under another version nothing is recognised.
