@@ -166,8 +166,6 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     };
     logging::start(form, &arguments.log.log_filter).map_err(|error| Failure::usage(with_causes(&error)))?;
     let settings = settings(arguments)?;
-    // Before the first key is read.
-    keep_memory_private().map_err(|error| Failure::unavailable(with_causes(&error)))?;
     let SourceArguments { config, domain } = &arguments.source;
     if !config.is_dir() {
         return Err(Failure::not_found(format_args!("{}: no such folder", config.display())));
