@@ -156,6 +156,11 @@ impl Authority {
         &self.fingerprint
     }
 
+    /// The signing certificate and what stands above it, without the root.
+    pub(crate) fn path_pem(&self) -> &str {
+        &self.path_pem
+    }
+
     pub(crate) fn validity_seconds(&self) -> (u64, u64) {
         (self.not_before, self.not_after)
     }

@@ -23,6 +23,7 @@ mod issue;
 mod key;
 mod limit;
 mod pem;
+mod rollover;
 mod root;
 mod roots;
 pub mod rotation;
@@ -34,6 +35,7 @@ pub use files::CaFiles;
 pub use issue::{IssueError, IssuedLeaf, LeafLifetimes, LeafRequest, ServingRequest};
 pub use key::{KeyError, PrivateKeyPem};
 pub use limit::{Decision, IssueLimiter, LimitSettings, Purpose, Rate};
+pub use rollover::{Offered, Rollover, RolloverSettings, Trust};
 pub use root::{NewRoot, RootError, create_root};
 pub use roots::{RootBundle, RootBundleError};
 

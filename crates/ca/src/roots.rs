@@ -65,6 +65,11 @@ impl RootBundle {
         Self::from_der(all).expect("two bundles with roots have roots")
     }
 
+    /// Whether all roots of the other bundle are in this one.
+    pub fn contains(&self, other: &Self) -> bool {
+        other.certificates.iter().all(|root| self.certificates.contains(root))
+    }
+
     /// All roots, concatenated: the content of `root-cert.pem` and of the secret `ROOTCA`.
     pub fn pem(&self) -> &str {
         &self.pem

@@ -78,6 +78,11 @@ impl SecretVersion {
         }
     }
 
+    /// Whether this CA signed the leaf.
+    pub fn is_of(&self, issuer: &Authority) -> bool {
+        self.issuer == start(issuer.fingerprint())
+    }
+
     /// Reads a version. `None` for anything that is not exactly what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_VERSION {
@@ -114,7 +119,7 @@ impl SecretVersion {
         let plausible = issued <= now.saturating_add(BACKDATE) && life <= LeafLifetimes::ISTIO.max.as_secs();
         plausible
             && left.saturating_mul(5) > life.saturating_mul(2)
-            && self.issuer == start(issuer.fingerprint())
+            && self.is_of(issuer)
             && self.identity == name_print(identity)
     }
 }

@@ -86,7 +86,7 @@ struct IdentityArguments {
     /// The folder that keeps the CA and the token key; made at first start
     #[arg(long, default_value = STATE_DIR, value_name = "DIR")]
     state_dir: PathBuf,
-    /// A folder with a CA to sign with, in Istio's layout: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem
+    /// A folder with a CA to sign with, in Istio's layout: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; changes are followed
     #[arg(long, value_name = "DIR")]
     cacerts_dir: Option<PathBuf>,
     /// Written into the root that is made at first start; identities follow the mesh settings
@@ -98,6 +98,9 @@ struct IdentityArguments {
     /// How long certificates of workloads live; they are renewed at half of it
     #[arg(long, value_parser = duration, default_value = "24h", value_name = "DURATION")]
     leaf_ttl: Duration,
+    /// How long a new root is at least trusted before anything is signed with it
+    #[arg(long, value_parser = duration, default_value = "10s", value_name = "DURATION")]
+    root_hold: Duration,
     /// What happens when a stream comes from an address that its pod does not have
     #[arg(long, value_enum, default_value = "warn", value_name = "WHAT")]
     peer_address: WhenElsewhere,
@@ -193,8 +196,15 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         xds_server_name,
         xds_server_address,
     } = listen;
-    let IdentityArguments { state_dir, cacerts_dir, trust_domain, token_audience, leaf_ttl, peer_address } =
-        identity;
+    let IdentityArguments {
+        state_dir,
+        cacerts_dir,
+        trust_domain,
+        token_audience,
+        leaf_ttl,
+        root_hold,
+        peer_address,
+    } = identity;
     let PushArguments { route_delivery, debounce, debounce_max } = push;
     let mut wrong = Vec::new();
     for (flag, address) in
@@ -221,6 +231,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         cacerts: cacerts_dir.clone(),
         trust_domain: trust_domain.clone(),
         audiences: token_audience.clone(),
+        root_hold: *root_hold,
         leaves: LeafLifetimes { default: *leaf_ttl, max: LeafLifetimes::ISTIO.max },
         peer_address: match peer_address {
             WhenElsewhere::Ignore => PeerAddress::Ignore,

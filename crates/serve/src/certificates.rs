@@ -11,7 +11,7 @@ use bytes::Bytes;
 use pilothouse_base::Identity;
 use pilothouse_ca::rotation::SecretVersion;
 use pilothouse_ca::{
-    Authority, Decision, IssueError, IssueLimiter, LeafLifetimes, LeafRequest, LimitSettings, Purpose,
+    Decision, IssueError, IssueLimiter, LeafLifetimes, LeafRequest, LimitSettings, Purpose, Trust,
 };
 use pilothouse_engine::secrets;
 pub(crate) use pilothouse_engine::secrets::{ROOTS, WORKLOAD as LEAF};
@@ -28,7 +28,7 @@ use crate::metrics::DiscoveryMetrics;
 /// Issues leaves within the limits.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    authority: watch::Receiver<Arc<Authority>>,
+    trust: watch::Receiver<Arc<Trust>>,
     limiter: Mutex<IssueLimiter>,
     lifetimes: LeafLifetimes,
     clock: Clock,
@@ -58,7 +58,7 @@ pub(crate) enum NoLeaf {
 
 impl Certificates {
     pub(crate) fn new(
-        authority: watch::Receiver<Arc<Authority>>,
+        trust: watch::Receiver<Arc<Trust>>,
         limits: LimitSettings,
         lifetimes: LeafLifetimes,
         clock: Clock,
@@ -68,12 +68,12 @@ impl Certificates {
         let mut limits = limits;
         limits.per_pod.every = limits.per_pod.every.min(lifetimes.default / 8);
         let start = clock.monotonic();
-        Self { authority, limiter: Mutex::new(IssueLimiter::new(limits)), lifetimes, clock, start, metrics }
+        Self { trust, limiter: Mutex::new(IssueLimiter::new(limits)), lifetimes, clock, start, metrics }
     }
 
-    /// The CA, and word of a new one.
-    pub(crate) fn authority(&self) -> watch::Receiver<Arc<Authority>> {
-        self.authority.clone()
+    /// What signs and what is trusted, and word of a change.
+    pub(crate) fn trust(&self) -> watch::Receiver<Arc<Trust>> {
+        self.trust.clone()
     }
 
     /// Makes a key and a leaf for a workload whose identity has been proved.
@@ -85,8 +85,8 @@ impl Certificates {
             return Err(NoLeaf::Wait(wait));
         }
         let request = LeafRequest { identity, ttl: None, serial: entropy::bytes() };
-        let authority = self.authority.borrow().clone();
-        let issued = authority.issue(&request, self.lifetimes, self.clock.now()).map_err(|error| {
+        let trust = self.trust.borrow().clone();
+        let issued = trust.signer().issue(&request, self.lifetimes, self.clock.now()).map_err(|error| {
             self.metrics.certificate("failed");
             NoLeaf::Failed(error)
         })?;
@@ -94,15 +94,14 @@ impl Certificates {
             Purpose::First => "first",
             Purpose::Renewal => "renewed",
         });
-        let version = SecretVersion::of(&issued, &authority, identity);
+        let version = SecretVersion::of(&issued, trust.signer(), identity);
         let secret = leaf_secret(&issued.chain_pem, issued.key.expose(), &version);
         Ok(Leaf { secret, version, serial: issued.serial, fingerprint: issued.fingerprint })
     }
 
     /// The roots that proxies trust now.
     pub(crate) fn roots(&self) -> Arc<Resource> {
-        let authority = self.authority.borrow().clone();
-        roots_secret(&authority)
+        roots_secret(&self.trust.borrow())
     }
 
     /// Counts a leaf that did not need to be issued.
@@ -126,9 +125,9 @@ pub(crate) fn leaf_version(wire: &str) -> Version {
     Version::of(wire.as_bytes())
 }
 
-fn roots_secret(authority: &Authority) -> Arc<Resource> {
-    let roots = authority.roots().pem();
-    let body = match authority.crl_pem() {
+pub(crate) fn roots_secret(trust: &Trust) -> Arc<Resource> {
+    let roots = trust.roots().pem();
+    let body = match trust.crl_pem() {
         None => secrets::roots(roots.as_bytes()),
         Some(revoked) => encode(&Secret {
             name: ROOTS.to_owned(),

@@ -93,8 +93,7 @@ pub fn load_or_create(
 ) -> Result<Identity, IdentityError> {
     let _lock = lock(&folders.state)?;
     let authority = match &folders.cacerts {
-        Some(given) => load_authority(given, Trust::Operator)?
-            .ok_or_else(|| IdentityError::NoAuthority { folder: given.clone() })?,
+        Some(given) => given_authority(given)?,
         None => own_authority(&folders.state.join(CA_FOLDER), trust_domain, now)?,
     };
     Ok(Identity { authority, tokens: own_token_key(&folders.state.join(TOKEN_KEY))? })
@@ -167,6 +166,12 @@ fn own_authority(folder: &Path, trust_domain: &str, now: SystemTime) -> Result<A
     let parent = folder.parent().unwrap_or(Path::new("."));
     File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed("flush", parent))?;
     load_authority(folder, Trust::Own)?
+        .ok_or_else(|| IdentityError::NoAuthority { folder: folder.to_owned() })
+}
+
+/// The CA that an operator keeps in a folder.
+pub(crate) fn given_authority(folder: &Path) -> Result<Authority, IdentityError> {
+    load_authority(folder, Trust::Operator)?
         .ok_or_else(|| IdentityError::NoAuthority { folder: folder.to_owned() })
 }
 

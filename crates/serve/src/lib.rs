@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pilothouse_ca::token::Verifier;
+use pilothouse_ca::{Rollover, RolloverSettings};
 use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::admin::Admin;
 use pilothouse_runtime::{Clock, Group, Metrics, Readiness, RunError, Stop, Tasks};
@@ -38,6 +39,7 @@ mod fake;
 pub mod identity;
 mod listen;
 mod metrics;
+mod rollover;
 mod settings;
 pub mod status;
 mod tls;
@@ -52,6 +54,7 @@ use discovery::{Ads, Discovery, Streams, Trust};
 use listen::Doorway;
 use metrics::{CompileMetrics, DiscoveryMetrics};
 use pilothouse_engine::{Change, Engine};
+use rollover::Following;
 use tls::Serving;
 
 /// What the process has one of.
@@ -219,8 +222,16 @@ impl Daemon {
             "listening"
         );
         let verifier = Verifier::new(identity::ISSUER, settings.audiences, vec![tokens.public()]);
-        // Held to the end: a CA that is gone would end what watches it.
-        let (_authority_changes, authority) = watch::channel(Arc::new(authority));
+        let rollover = Rollover::new(
+            authority,
+            RolloverSettings {
+                hold: settings.root_hold,
+                patience: settings.root_hold.max(rollover::PATIENCE),
+                keep: settings.leaves.default,
+            },
+        );
+        let (trusted, trust) = watch::channel(Arc::new(rollover.trust()));
+        let (offers, offered) = mpsc::channel(1);
         let (compile, inbox) = compile::channel();
         let discovery_metrics = DiscoveryMetrics::new(&metrics);
         let mut tasks = Tasks::new(&stop).with_grace(limits.drain * 2);
@@ -228,7 +239,7 @@ impl Daemon {
         let shared = Arc::new(Discovery {
             streams: Streams::new(limits.streams, limits.streams_per_workload, discovery_metrics.clone()),
             certificates: Certificates::new(
-                authority.clone(),
+                trust.clone(),
                 settings.issue_limits,
                 settings.leaves,
                 clock.clone(),
@@ -252,7 +263,7 @@ impl Daemon {
         });
 
         let doorway = Doorway::new(limits, discovery_metrics, group.clone());
-        let serving = Serving::new(settings.server_names, settings.server_addresses, authority, clock);
+        let serving = Serving::new(settings.server_names, settings.server_addresses, trust, clock.clone());
         let serving = match serving {
             Ok(serving) => Arc::new(serving),
             Err(error) => return Err(failed("certificate", error)),
@@ -267,6 +278,10 @@ impl Daemon {
             compile::run(compiler, settings.pacing, changes, inbox, compiled, tasks.stop()),
         );
         tasks.spawn("certificate", serving.renew(tasks.stop()));
+        let streams = shared.streams.clone();
+        let following = Following { rollover, offered, trusted, streams, start: clock.monotonic() };
+        tasks.spawn("trust", following.run(tasks.stop()));
+        tasks.spawn("cacerts", rollover::watch_folder(settings.cacerts, offers, tasks.stop()));
 
         let (accepting, incoming) = doorway.tls(discovery, acceptor, tasks.stop());
         let ads = Ads::new(shared.clone(), Trust::Token);

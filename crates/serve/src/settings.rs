@@ -37,6 +37,9 @@ pub struct Settings {
     pub audiences: Vec<String>,
     /// How long leaves live.
     pub leaves: LeafLifetimes,
+    /// How long a new root is at least trusted before it signs. Long enough for all replicas to hear of it, and for those
+    /// who read roots from files.
+    pub root_hold: Duration,
     /// How many leaves are issued.
     pub issue_limits: LimitSettings,
     /// Whether a stream must come from an address of its pod.
@@ -63,6 +66,7 @@ impl Settings {
             trust_domain: "cluster.local".to_owned(),
             audiences: vec![crate::identity::AUDIENCE.to_owned()],
             leaves: LeafLifetimes::ISTIO,
+            root_hold: Duration::from_secs(10),
             issue_limits: LimitSettings::default(),
             peer_address: PeerAddress::Warn,
             pacing: Pacing::default(),

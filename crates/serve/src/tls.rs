@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use pilothouse_ca::{Authority, IssueError, ServingRequest};
+use pilothouse_ca::{Authority, IssueError, ServingRequest, Trust};
 use pilothouse_runtime::{Clock, Stop, entropy};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -37,7 +37,7 @@ pub enum ServingError {
 pub(crate) struct Serving {
     names: Vec<String>,
     addresses: Vec<IpAddr>,
-    authority: watch::Receiver<Arc<Authority>>,
+    trust: watch::Receiver<Arc<Trust>>,
     clock: Clock,
     current: RwLock<Arc<CertifiedKey>>,
 }
@@ -46,11 +46,11 @@ impl Serving {
     pub(crate) fn new(
         names: Vec<String>,
         addresses: Vec<IpAddr>,
-        authority: watch::Receiver<Arc<Authority>>,
+        trust: watch::Receiver<Arc<Trust>>,
         clock: Clock,
     ) -> Result<Self, ServingError> {
-        let current = make(&authority.borrow(), &names, &addresses, &clock)?;
-        Ok(Self { names, addresses, authority, clock, current: RwLock::new(current) })
+        let current = make(trust.borrow().signer(), &names, &addresses, &clock)?;
+        Ok(Self { names, addresses, trust, clock, current: RwLock::new(current) })
     }
 
     /// TLS 1.2 and 1.3 with forward secrecy only, HTTP/2 only. Clients show no certificate; they bring a token.
@@ -63,18 +63,23 @@ impl Serving {
         Ok(config)
     }
 
-    /// Renews the certificate at half of its life and when the CA changes.
+    /// Renews the certificate at half of its life and when another CA signs.
     pub(crate) async fn renew(self: Arc<Self>, stop: Stop) -> Result<(), ServingError> {
-        let mut authority = self.authority.clone();
-        authority.mark_unchanged();
+        let mut trust = self.trust.clone();
+        let mut signer = trust.borrow_and_update().signer().clone();
         let mut due = self.clock.now() + LIFETIME / 2;
         loop {
             tokio::select! {
                 () = stop.stopped() => return Ok(()),
-                Ok(()) = authority.changed() => {}
-                () = sleep(LOOK) => if self.clock.now() < due { continue },
+                Ok(()) = trust.changed() => {}
+                () = sleep(LOOK) => {}
             }
-            let made = make(&self.authority.borrow(), &self.names, &self.addresses, &self.clock);
+            let now = trust.borrow_and_update().signer().clone();
+            if now.fingerprint() == signer.fingerprint() && self.clock.now() < due {
+                continue;
+            }
+            signer = now;
+            let made = make(&signer, &self.names, &self.addresses, &self.clock);
             match made {
                 Ok(made) => {
                     *self.current.write().expect("nothing panics while it holds the lock") = made;

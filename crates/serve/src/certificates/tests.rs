@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use pilothouse_base::Identity;
-use pilothouse_ca::{Rate, create_root};
+use pilothouse_ca::{Authority, Rate, create_root};
 use pilothouse_runtime::Metrics;
 
 use super::*;
@@ -12,10 +12,10 @@ fn authority() -> Authority {
 }
 
 fn certificates(lifetime: Duration, per_pod: Rate) -> Certificates {
-    let (_, authority) = watch::channel(Arc::new(authority()));
+    let (_, trust) = watch::channel(Arc::new(Trust::of(authority())));
     let limits = LimitSettings { per_pod, ..LimitSettings::default() };
     let lifetimes = LeafLifetimes { default: lifetime, ..LeafLifetimes::ISTIO };
-    Certificates::new(authority, limits, lifetimes, Clock::system(), DiscoveryMetrics::new(&Metrics::new()))
+    Certificates::new(trust, limits, lifetimes, Clock::system(), DiscoveryMetrics::new(&Metrics::new()))
 }
 
 fn identity() -> Identity {

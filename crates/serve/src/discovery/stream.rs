@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pilothouse_base::Name;
-use pilothouse_ca::Authority;
+use pilothouse_ca::Trust;
 use pilothouse_ca::token::TokenIdentity;
 use pilothouse_runtime::entropy;
 use pilothouse_xds::{Protocol, Request, ResourceType, Response, Snapshot, Subscriber};
@@ -164,7 +164,7 @@ struct Stream<'a> {
     subscriber: Subscriber,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     connection: Connection,
-    authority: watch::Receiver<Arc<Authority>>,
+    trust: watch::Receiver<Arc<Trust>>,
     trust_domain: watch::Receiver<Name>,
     id: u64,
     peer: &'a Peer,
@@ -196,7 +196,7 @@ impl<'a> Stream<'a> {
             subscriber.remember(words);
         }
         Self {
-            authority: shared.certificates.authority(),
+            trust: shared.certificates.trust(),
             trust_domain: shared.compile.trust_domain(),
             shared,
             session,
@@ -223,7 +223,7 @@ impl<'a> Stream<'a> {
         mut questions: Questions,
     ) -> Result<End, Refusal> {
         let end_at = Instant::now() + self.age();
-        self.authority.mark_unchanged();
+        self.trust.mark_unchanged();
         self.trust_domain.mark_unchanged();
         // It may have ended between the look at it and now.
         self.workload()?;
@@ -255,7 +255,7 @@ impl<'a> Stream<'a> {
                     Err(_) => return Err(Refusal::Stopping),
                 },
                 Ok(()) = self.connection.workload.changed() => self.workload()?,
-                Ok(()) = self.authority.changed() => self.new_authority().await?,
+                Ok(()) = self.trust.changed() => self.new_trust().await?,
                 Ok(()) = self.trust_domain.changed() => self.new_leaf().await?,
                 () = until(look) => self.secrets().await?,
                 () = release(self.release_at) => {
@@ -351,7 +351,9 @@ impl<'a> Stream<'a> {
             );
         }
         self.enqueue(responses);
-        self.secrets().await
+        self.secrets().await?;
+        self.note_taken();
+        Ok(())
     }
 
     fn snapshot(&mut self) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
-use pilothouse_xds::{Protocol, Snapshot, Unconfirmed};
+use pilothouse_xds::{Protocol, Snapshot, Unconfirmed, Version};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -66,6 +66,8 @@ struct Admitted {
     workload: Arc<str>,
     peer: IpAddr,
     questions: mpsc::Sender<Question>,
+    /// The roots it was given, and whether it has answered; none if it never asked for them.
+    roots: Option<(Version, bool)>,
 }
 
 /// A stream that counts until it is dropped.
@@ -117,6 +119,27 @@ impl Streams {
     pub(crate) async fn snapshot(&self, proxy: &str) -> Option<Arc<Snapshot>> {
         let newest = self.state().admitted.values().rfind(|stream| stream.proxy == proxy)?.questions.clone();
         ask(newest, Question::Snapshot).await
+    }
+
+    /// A stream sends its proxy roots.
+    pub(crate) fn gave_roots(&self, stream: u64, roots: Version) {
+        if let Some(admitted) = self.state().admitted.get_mut(&stream) {
+            admitted.roots = Some((roots, false));
+        }
+    }
+
+    /// A proxy has answered the roots it was given last.
+    pub(crate) fn took_roots(&self, stream: u64) {
+        if let Some((_, taken)) =
+            self.state().admitted.get_mut(&stream).and_then(|admitted| admitted.roots.as_mut())
+        {
+            *taken = true;
+        }
+    }
+
+    /// Whether all proxies that asked for roots have taken these.
+    pub(crate) fn all_took(&self, roots: Version) -> bool {
+        self.state().admitted.values().all(|admitted| admitted.roots.is_none_or(|held| held == (roots, true)))
     }
 
     /// Keeps what the next stream of this workload must know.
@@ -190,7 +213,7 @@ impl Place {
             .flatten()
             .map(|other| other.peer);
         state.gone.retain(|(_, gone)| gone.last.proxy != proxy);
-        let admitted = Admitted { proxy, workload: workload.clone(), peer, questions };
+        let admitted = Admitted { proxy, workload: workload.clone(), peer, questions, roots: None };
         state.admitted.insert(self.id, admitted);
         drop(state);
         self.workload = Some(workload.clone());

@@ -4,5 +4,6 @@ mod admission;
 mod bounds;
 mod delivery;
 mod mesh;
+mod rollover;
 mod secrecy;
 mod secrets;

@@ -8,7 +8,7 @@ use pilothouse_base::Identity;
 use pilothouse_ca::Purpose;
 use pilothouse_ca::rotation::SecretVersion;
 use pilothouse_runtime::entropy;
-use pilothouse_xds::{Request, Resource, ResourceType, Response};
+use pilothouse_xds::{Request, Resource, ResourceType, Response, TypeState};
 use tokio::time::Instant;
 use tracing::{debug, error, info};
 
@@ -30,6 +30,8 @@ pub(super) struct LeafState {
     reported: Option<String>,
     /// Whether the leaf that is held must be replaced, whatever its age.
     outdated: bool,
+    /// Whether the proxy was given roots and has not answered.
+    roots_on_the_way: bool,
     /// Not before this moment is a leaf asked for again.
     retry: Option<Instant>,
 }
@@ -83,7 +85,7 @@ impl Stream<'_> {
         let wanted = self.subscriber.wanted_secrets();
         for secret in &wanted {
             if &*secret.name == ROOTS {
-                self.give(self.shared.certificates.roots());
+                self.give_roots();
             }
         }
         let first = wanted.iter().any(|secret| &*secret.name == LEAF);
@@ -106,9 +108,10 @@ impl Stream<'_> {
     fn recognise(&mut self) -> bool {
         let Some(text) = self.leaf.reported.take() else { return false };
         let now = self.shared.clock.now();
-        let authority = self.authority.borrow().clone();
+        let trust = self.trust.borrow().clone();
+        let identity = self.identity();
         let Some(version) =
-            SecretVersion::parse(&text).filter(|version| version.is_fresh(now, &authority, &self.identity()))
+            SecretVersion::parse(&text).filter(|version| version.is_fresh(now, trust.signer(), &identity))
         else {
             return false;
         };
@@ -171,10 +174,34 @@ impl Stream<'_> {
         self.enqueue(responses);
     }
 
-    /// The CA has changed: roots at once, and a leaf that leads to them.
-    pub(super) async fn new_authority(&mut self) -> Result<(), Refusal> {
-        self.give(self.shared.certificates.roots());
-        self.new_leaf().await
+    fn give_roots(&mut self) {
+        let roots = self.shared.certificates.roots();
+        self.shared.streams.gave_roots(self.id, roots.version);
+        self.leaf.roots_on_the_way = true;
+        self.give(roots);
+    }
+
+    /// Tells when the proxy has taken the roots it was given: what waits to sign waits for that.
+    pub(super) fn note_taken(&mut self) {
+        if !self.leaf.roots_on_the_way {
+            return;
+        }
+        let status = self.subscriber.status();
+        let secrets = status.types.get(&ResourceType::Secret);
+        if secrets.is_none_or(|secrets| secrets.state == TypeState::Synced) {
+            self.leaf.roots_on_the_way = false;
+            self.shared.streams.took_roots(self.id);
+        }
+    }
+
+    /// Roots, or what signs, have changed: roots at once, and then a leaf of the CA that signs now.
+    pub(super) async fn new_trust(&mut self) -> Result<(), Refusal> {
+        self.give_roots();
+        let signer = self.trust.borrow().signer().clone();
+        if self.leaf.held.as_ref().is_some_and(|leaf| !leaf.version.is_of(&signer)) {
+            self.new_leaf().await?;
+        }
+        Ok(())
     }
 
     /// What leaves say has changed: the one that is held is replaced as soon as the limits allow.

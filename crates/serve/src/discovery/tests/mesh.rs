@@ -38,7 +38,7 @@ pub(super) struct Mesh {
     pub(super) stopper: Stopper,
     pub(super) state: TempDir,
     pub(super) ended: oneshot::Receiver<Result<(), RunError>>,
-    root: String,
+    pub(super) root: String,
     _group: Group,
 }
 

@@ -13,14 +13,14 @@ use tonic::Code;
 
 use super::mesh::{Delta, Mesh, NODE, PATIENCE, names, node};
 
-fn secret(resource: &Resource) -> secret::Type {
+pub(super) fn secret(resource: &Resource) -> secret::Type {
     let any = resource.resource.as_ref().unwrap();
     let message = tls::Secret::decode(any.value.as_slice()).unwrap();
     assert_eq!(message.name, resource.name);
     message.r#type.unwrap()
 }
 
-fn bytes(source: Option<&pilothouse_envoy_api::core::DataSource>) -> &[u8] {
+pub(super) fn bytes(source: Option<&pilothouse_envoy_api::core::DataSource>) -> &[u8] {
     match source.unwrap().specifier.as_ref().unwrap() {
         Specifier::InlineBytes(bytes) => bytes,
         other => panic!("{other:?}"),
@@ -28,13 +28,13 @@ fn bytes(source: Option<&pilothouse_envoy_api::core::DataSource>) -> &[u8] {
 }
 
 /// Chain and key of a leaf.
-fn leaf(resource: &Resource) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn leaf(resource: &Resource) -> (Vec<u8>, Vec<u8>) {
     let secret::Type::TlsCertificate(certificate) = secret(resource) else { panic!("a leaf") };
     (bytes(certificate.certificate_chain.as_ref()).to_vec(), bytes(certificate.private_key.as_ref()).to_vec())
 }
 
 /// The next secret of a name; others are accepted and passed over.
-async fn next_secret(stream: &mut Delta, name: &str) -> Resource {
+pub(super) async fn next_secret(stream: &mut Delta, name: &str) -> Resource {
     loop {
         let response = stream.accept().await;
         if let Some(found) = response.resources.into_iter().find(|resource| resource.name == name) {
