@@ -19,3 +19,4 @@ pub mod demo;
 pub mod hands_on;
 pub mod mesh;
 pub mod stats;
+pub mod world;

@@ -35,23 +35,24 @@ impl App {
 /// every port is open, so its presence means ready.
 pub async fn run(settings: Settings, control: &Path) -> Result<()> {
     let app = Arc::new(App { settings: settings.clone(), counts: Mutex::default() });
+    let v6 = settings.v6;
     for port in settings.http {
-        tokio::spawn(http::serve(app.clone(), bind(port).await?));
+        tokio::spawn(http::serve(app.clone(), bind(port, v6).await?));
     }
     for port in settings.tcp {
-        tokio::spawn(tcp::serve(app.clone(), bind(port).await?, false));
+        tokio::spawn(tcp::serve(app.clone(), bind(port, v6).await?, false));
     }
     for port in settings.banner {
-        tokio::spawn(tcp::serve(app.clone(), bind(port).await?, true));
+        tokio::spawn(tcp::serve(app.clone(), bind(port, v6).await?, true));
     }
     for port in settings.tls {
-        tokio::spawn(tls::serve(app.clone(), bind(port).await?, tls::acceptor(&app.settings)?));
+        tokio::spawn(tls::serve(app.clone(), bind(port, v6).await?, tls::acceptor(&app.settings)?));
     }
     control::serve(app, control).await
 }
 
-async fn bind(port: u16) -> Result<TcpListener> {
-    TcpListener::bind(("0.0.0.0", port))
+async fn bind(port: u16, v6: bool) -> Result<TcpListener> {
+    TcpListener::bind((if v6 { "::" } else { "0.0.0.0" }, port))
         .await
         .with_context(|| format!("the test application cannot take port {port}"))
 }

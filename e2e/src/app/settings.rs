@@ -19,13 +19,15 @@ pub struct Settings {
     pub tls: Vec<u16>,
     /// DNS names of that certificate.
     pub hosts: Vec<String>,
+    /// Whether it listens on IPv6.
+    pub v6: bool,
 }
 
 impl std::str::FromStr for Settings {
     type Err = anyhow::Error;
 
     /// Reads `name=reviews,version=v1,http=9080,tcp=9000,banner=9001,tls=8443,host=reviews.example`; keys of ports
-    /// and hosts repeat.
+    /// and hosts repeat; `ip=6` listens on IPv6.
     fn from_str(text: &str) -> Result<Self> {
         let mut settings = Self { version: "v1".into(), ..Self::default() };
         for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
@@ -39,8 +41,9 @@ impl std::str::FromStr for Settings {
                 "banner" => settings.banner.push(port()?),
                 "tls" => settings.tls.push(port()?),
                 "host" => settings.hosts.push(value.into()),
+                "ip" => settings.v6 = value == "6",
                 _ => bail!(
-                    "`{key}` is no setting of the test application (name, version, http, tcp, banner, tls, host)"
+                    "`{key}` is no setting of the test application (name, version, http, tcp, banner, tls, host, ip)"
                 ),
             }
         }

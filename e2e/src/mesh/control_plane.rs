@@ -1,11 +1,13 @@
 //! The daemon, in a network namespace of its own, and the commands that set up a pod.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
 
 use super::pod::{PodSpec, Role};
 use super::process::Process;
@@ -14,8 +16,15 @@ use super::wait::until;
 
 /// The network namespace of the daemon.
 pub(super) const NAME: &str = "pilothouse.istio-system";
-/// Its address.
-pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 1);
+
+/// Its address, as pods of a family reach it.
+pub(super) fn address(v6: bool) -> IpAddr {
+    if v6 {
+        Ipv6Addr::new(0xfd00, 0xff, 0, 0, 0, 0, 0, 1).into()
+    } else {
+        Ipv4Addr::new(10, 255, 0, 1).into()
+    }
+}
 
 /// The names under which proxies look for it.
 pub(super) const HOSTS: &[&str] = &["istiod.istio-system.svc", "istiod.istio-system.svc.cluster.local"];
@@ -27,6 +36,8 @@ pub struct Options {
     pub leaf_ttl: Option<Duration>,
     /// Further arguments of `serve`.
     pub arguments: Vec<String>,
+    /// Runtime settings of every Envoy of the mesh, beside those of its bootstrap. A way to have Envoy refuse what others take.
+    pub envoy_runtime: BTreeMap<String, Value>,
 }
 
 /// The program under test: `PILOTHOUSE_BIN`, or the one built beside us.
@@ -45,16 +56,20 @@ pub(super) struct ControlPlane {
     binary: PathBuf,
     config: PathBuf,
     state: PathBuf,
+    /// Whether there are pods that have no other address than one of IPv6.
+    v6: bool,
 }
 
 impl ControlPlane {
     /// Lays out folders in the world's; nothing runs yet.
-    pub(super) fn new(sandbox: &Sandbox, options: Options) -> Result<Self> {
-        sandbox.add_pod(NAME, ADDRESS)?;
+    pub(super) fn new(sandbox: &Sandbox, v6: bool, options: Options) -> Result<Self> {
+        let families: &[bool] = if v6 { &[false, true] } else { &[false] };
+        let addresses: Vec<_> = families.iter().map(|v6| address(*v6)).collect();
+        sandbox.add_pod(NAME, &addresses)?;
         let (config, state) = (sandbox.dir().join("config"), sandbox.dir().join("state"));
         fs::create_dir_all(&config)?;
         fs::create_dir_all(&state)?;
-        Ok(Self { process: None, options, binary: binary()?, config, state })
+        Ok(Self { process: None, options, binary: binary()?, config, state, v6 })
     }
 
     /// The folder it watches.
@@ -72,7 +87,7 @@ impl ControlPlane {
             "--state-dir".into(),
             text(&self.state),
             "--xds-listen".into(),
-            "0.0.0.0:15012".into(),
+            if self.v6 { "[::]:15012" } else { "0.0.0.0:15012" }.into(),
         ];
         if let Some(ttl) = self.options.leaf_ttl {
             args.extend(["--leaf-ttl".into(), format!("{}s", ttl.as_secs())]);
@@ -112,6 +127,11 @@ impl ControlPlane {
         Ok((file("ca-cert.pem")?, file("ca-key.pem")?))
     }
 
+    /// The key that signs its tokens, as PEM.
+    pub(super) fn token_key(&self) -> Result<String> {
+        fs::read_to_string(self.state.join("token-key.pem")).context("the control plane has no token key")
+    }
+
     /// Runs one of its commands beside it.
     pub(super) fn command(&self, sandbox: &Sandbox, args: &[&str]) -> Result<String> {
         sandbox.run(Place::Pod(NAME), &self.binary, args)
@@ -143,6 +163,13 @@ impl ControlPlane {
         ];
         let args: Vec<&str> = ["bootstrap"].into_iter().chain(args.into_iter().flatten()).collect();
         self.command(sandbox, &args)?;
-        Ok(folder.join("envoy.json"))
+        let bootstrap = folder.join("envoy.json");
+        if !self.options.envoy_runtime.is_empty() {
+            let mut made: Value = serde_json::from_str(&fs::read_to_string(&bootstrap)?)?;
+            let layers = made["layered_runtime"]["layers"].as_array_mut().context("it has runtime layers")?;
+            layers.push(json!({"name": "test", "static_layer": self.options.envoy_runtime}));
+            fs::write(&bootstrap, made.to_string())?;
+        }
+        Ok(bootstrap)
     }
 }

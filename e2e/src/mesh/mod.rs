@@ -67,7 +67,8 @@ impl Mesh {
     }
 
     fn bring_up(&mut self, options: Options) -> Result<()> {
-        let control_plane = self.control_plane.insert(ControlPlane::new(&self.sandbox, options)?);
+        let v6 = self.manifests.pods.values().any(|pod| pod.address.is_ipv6());
+        let control_plane = self.control_plane.insert(ControlPlane::new(&self.sandbox, v6, options)?);
         self.manifests.write(control_plane.config())?;
         control_plane.start(&self.sandbox)?;
         for spec in self.manifests.pods.values().filter(|spec| spec.role != Role::Outside) {
@@ -110,6 +111,18 @@ impl Mesh {
         fs::write(&path, bootstrap)?;
         let mut envoy = Envoy::start(&self.sandbox, key, self.version, &path)?;
         envoy.wait_ready(Duration::from_secs(20))?;
+        self.envoys.insert(key.to_owned(), envoy);
+        Ok(())
+    }
+
+    /// Starts an Envoy for a pod as the control plane would have it, but with this token, and does not wait for it.
+    pub fn start_envoy_with_token(&mut self, key: &str, token: &str) -> Result<()> {
+        self.envoys.remove(key);
+        let admin = Envoy::admin_path(&self.sandbox, key);
+        let pod = &self.pods.get(key).with_context(|| format!("no pod {key}"))?.spec;
+        let bootstrap = self.running()?.prepare(&self.sandbox, pod, &admin)?;
+        fs::write(bootstrap.with_file_name("istio-token"), token)?;
+        let envoy = Envoy::start(&self.sandbox, key, self.version, &bootstrap)?;
         self.envoys.insert(key.to_owned(), envoy);
         Ok(())
     }
@@ -169,6 +182,11 @@ impl Mesh {
     pub fn own_identity(&self, spiffe: &str) -> Result<(String, String)> {
         let (certificate, key) = self.running()?.authority()?;
         certificates::identity_under(&certificate, &key, spiffe)
+    }
+
+    /// The key that signs the mesh's tokens, as PEM.
+    pub fn token_key(&self) -> Result<String> {
+        self.running()?.token_key()
     }
 
     /// The root of the certificate that the harness made for a host, as PEM.

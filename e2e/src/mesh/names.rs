@@ -18,7 +18,7 @@ pub(super) fn hosts_file(objects: &[Value], pods: &BTreeMap<String, PodSpec>, re
             addresses.push(address.to_owned());
         }
     };
-    let discovery = control_plane::ADDRESS.to_string();
+    let discovery = control_plane::address(reader.address.is_ipv6()).to_string();
     for name in control_plane::HOSTS {
         add((*name).to_owned(), &discovery);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct PodSpec {
     /// Its namespace; `default` if the manifest names none.
     pub namespace: String,
     /// Its address, from `status.podIP`.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// What it is to the mesh.
@@ -91,7 +91,7 @@ impl Pod {
     /// Makes the network, writes what names mean here, starts the application and the client.
     pub(super) fn start(sandbox: &Sandbox, spec: PodSpec, hosts: &str) -> Result<Self> {
         let key = spec.key();
-        sandbox.add_pod(&key, spec.address)?;
+        sandbox.add_pod(&key, &[spec.address])?;
         let dir = sandbox.pod_dir(&key);
         std::fs::write(dir.join("hosts"), hosts)?;
         let exe = super::executable()?;
@@ -234,7 +234,8 @@ impl RunningLoad {
 
 fn annotation_form(spec: &PodSpec) -> Option<String> {
     let app = spec.app.as_ref()?;
-    let mut text = format!("name={},version={}", app.name, app.version);
+    let ip = if spec.address.is_ipv6() { 6 } else { 4 };
+    let mut text = format!("name={},version={},ip={ip}", app.name, app.version);
     let ports = [("http", &app.http), ("tcp", &app.tcp), ("banner", &app.banner), ("tls", &app.tls)];
     for (kind, ports) in ports {
         for port in ports {

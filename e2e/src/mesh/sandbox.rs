@@ -10,7 +10,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,18 +53,32 @@ exec cat
 "#;
 
 const ADD_POD: &str = r"set -e
-pod=$1 ip=$2 link=$3
+pod=$1 link=$2
 ip netns add $pod
 ip link add $link type veth peer name eth0 netns $pod
-ip addr add 169.254.1.1/32 dev $link
 ip link set $link up
-ip -n $pod addr add $ip/32 dev eth0
 ip -n $pod link set lo up
 ip -n $pod link set eth0 up
+ip netns exec $pod sh -c 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start'
+";
+
+const ADD_V4: &str = r"set -e
+pod=$1 link=$2 ip=$3
+ip addr add 169.254.1.1/32 dev $link
+ip -n $pod addr add $ip/32 dev eth0
 ip -n $pod route add 169.254.1.1 dev eth0 scope link
 ip -n $pod route add default via 169.254.1.1 dev eth0
 ip route add $ip/32 dev $link
-ip netns exec $pod sh -c 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start'
+";
+
+/// Nobody else has these addresses, so nothing waits until that is proven.
+const ADD_V6: &str = r"set -e
+pod=$1 link=$2 ip=$3
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+ip addr add fe80::1/64 dev $link nodad
+ip -n $pod addr add $ip/128 dev eth0 nodad
+ip -n $pod -6 route add default via fe80::1 dev eth0
+ip -6 route add $ip/128 dev $link
 ";
 
 /// Gives a process of a pod its own view of names, then becomes it.
@@ -130,15 +144,20 @@ impl Sandbox {
         self.keep_dir = true;
     }
 
-    /// Adds a pod: a network namespace with one address, reachable from all others.
-    pub fn add_pod(&self, name: &str, address: Ipv4Addr) -> Result<()> {
+    /// Adds a pod: a network namespace with at most one address of each family, reachable from all others.
+    pub fn add_pod(&self, name: &str, addresses: &[IpAddr]) -> Result<()> {
         let link = format!("pod{}", self.interfaces.fetch_add(1, Ordering::Relaxed));
         fs::create_dir_all(self.pod_dir(name))?;
         fs::copy(self.dir.join("resolv.conf"), self.pod_dir(name).join("resolv.conf"))?;
         fs::write(self.pod_dir(name).join("hosts"), "127.0.0.1 localhost\n")?;
-        let address = address.to_string();
-        self.run(Place::Switch, "sh", &["-c", ADD_POD, "sh", name, &address, &link])
-            .with_context(|| format!("cannot make the network of pod {name}"))?;
+        let make = |script, address: &str| {
+            self.run(Place::Switch, "sh", &["-c", script, "sh", name, &link, address])
+                .with_context(|| format!("cannot make the network of pod {name}"))
+        };
+        make(ADD_POD, "")?;
+        for address in addresses {
+            make(if address.is_ipv6() { ADD_V6 } else { ADD_V4 }, &address.to_string())?;
+        }
         Ok(())
     }
 

@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::client::{Load, Request};
 use pilothouse_e2e::mesh::{Mesh, Options, Version, until};
-
-use crate::world;
+use pilothouse_e2e::world;
 
 fn route_flips(version: Version) -> Result<()> {
     world::run(version, &["flips"], |mesh, _| {
         let before = mesh.read("flips/route.yaml")?;
         let load = mesh.pod("client.shop")?.load(&steady("http://flips/"))?;
-        for n in 0..100 {
+        for n in 0..PAIRS {
             mesh.write("flips/route.yaml", FLIPPED)?;
             answered_by(mesh, "echo-v2", n)?;
             mesh.write("flips/route.yaml", &before)?;
@@ -29,6 +29,9 @@ fn route_flips(version: Version) -> Result<()> {
         )
     })
 }
+
+/// How often the subset comes and goes: one edit adds it and routes to it, the next one takes both back.
+const PAIRS: u32 = 200;
 
 const FLIPPED: &str = "apiVersion: networking.istio.io/v1
 kind: DestinationRule

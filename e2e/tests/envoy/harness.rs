@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use pilothouse_e2e::app::Mode;
+use pilothouse_e2e::both;
 use pilothouse_e2e::client::{Load, Protocol, Request, Tls};
 use pilothouse_e2e::mesh::{Envoy, Mesh, Place, Version, case_manifests, until};
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::client::{Answer, Protocol, Request};
 use pilothouse_e2e::mesh::{Mesh, Version, until};
 use pilothouse_e2e::stats::binomial_bounds;
-
-use crate::world;
+use pilothouse_e2e::world;
 
 const CASES: [&str; 6] = ["weights", "matches", "rewrite", "resilience", "mirror", "balance"];
 

@@ -1,11 +1,11 @@
 //! Who may speak to whom, and how: mutual TLS by namespace, workload and port; gateways.
 
 use anyhow::{Context as _, Result, ensure};
+use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::client::{Answer, Request, Tls};
 use pilothouse_e2e::mesh::{Mesh, Version, certificates};
-
-use crate::world;
+use pilothouse_e2e::world;
 
 fn mutual_tls(version: Version) -> Result<()> {
     world::run(version, &["security"], |mesh, checks| {

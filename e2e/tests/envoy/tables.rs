@@ -1,14 +1,15 @@
-//! A route table of a thousand hosts: what one change costs on the wire, and that nobody notices.
+//! Route tables that travel host by host: what one change costs on the wire, and that nobody notices; and the ways in which
+//! tables come and go, on the sidecar's side and at a gateway.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::client::{Load, Request};
 use pilothouse_e2e::mesh::{Mesh, Options, Version, case_manifests, until};
-
-use crate::world;
+use pilothouse_e2e::world;
 
 const HOSTS: u32 = 1000;
 
@@ -33,6 +34,8 @@ fn thousand_hosts(version: Version) -> Result<()> {
 }
 
 both!(thousand_hosts);
+
+mod comings_and_goings;
 
 fn service(n: u32) -> String {
     format!(

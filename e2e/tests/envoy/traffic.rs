@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use pilothouse_e2e::app::Mode;
+use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::client::{Request, Tls};
 use pilothouse_e2e::mesh::{Mesh, Version, until};
 use pilothouse_e2e::stats::binomial_bounds;
-
-use crate::world;
+use pilothouse_e2e::world;
 
 fn limits(version: Version) -> Result<()> {
     world::run(version, &["limits"], |mesh, checks| {

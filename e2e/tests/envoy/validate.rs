@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::mesh::{Envoy, Mesh, Place, PodSpec, Role, Version, binary, case_manifests, case_names};
 use serde_json::{Value, json};

@@ -10,6 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use pilothouse_base::ObjectKey;
+
 use crate::composite::Composite;
 use crate::map::{Named, ResourceMap};
 use crate::options::RouteDelivery;
@@ -39,6 +41,8 @@ pub(super) struct Table {
     /// The content that the client holds or is due to get. Stays when the table leaves the snapshot: an Envoy
     /// drains listeners for minutes that still route by it.
     held: Option<Arc<Composite>>,
+    /// The content of an assembled table that the client took last.
+    taken: Option<Arc<Composite>>,
     /// Whether the client holds the split header, so that hosts may follow.
     announced: bool,
     /// Whether all hosts are due once it does.
@@ -119,6 +123,7 @@ impl Tables {
         let mut table = Table {
             split,
             held: content.cloned(),
+            taken: content.filter(|_| !split && reported.is_some() && reported == wanted).cloned(),
             announced,
             all_due: !believed,
             due: BTreeMap::new(),
@@ -245,6 +250,11 @@ impl Tables {
     /// The client accepted a route configuration.
     pub(super) fn accepted(&mut self, route: &Resource, rejected_hosts: &Track) {
         let Some(table) = self.subscribed.get_mut(&route.name) else { return };
+        if !table.split {
+            if let Some(held) = table.held.as_ref().filter(|held| held.form_version(false) == route.version) {
+                table.taken = Some(Arc::clone(held));
+            }
+        }
         if !table.split || table.held.is_none() || !route.version.is_split() {
             return;
         }
@@ -260,6 +270,18 @@ impl Tables {
                 table.due.insert(Arc::clone(host), None);
             }
         }
+    }
+
+    /// The objects behind what a client refused of an assembled table: those of the hosts that are not as it took them last. None
+    /// if that is not known, or the table has moved on.
+    pub(super) fn suspects(&self, refused: &Resource) -> Option<BTreeSet<ObjectKey>> {
+        let table = self.subscribed.get(&refused.name).filter(|table| !table.split)?;
+        let held = table.held.as_ref().filter(|held| held.form_version(false) == refused.version)?;
+        let mut suspects = BTreeSet::new();
+        ResourceMap::diff(table.taken.as_ref()?.parts(), held.parts(), &mut |_, new| {
+            suspects.extend(new.into_iter().flat_map(|host| host.origins.iter().cloned()));
+        });
+        (!suspects.is_empty()).then_some(suspects)
     }
 
     /// The client subscribes the hosts of all tables and reports what it holds of them.

@@ -1,8 +1,7 @@
 //! What the client's answer to a response means.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-use pilothouse_base::ObjectKey;
 
 use crate::message::Protocol;
 use crate::resource::ResourceType;
@@ -83,17 +82,22 @@ impl Subscriber {
     /// Remembers rejections, with the objects behind them.
     pub(super) fn blame(&mut self, kind: ResourceType, refusals: Vec<Refusal>) {
         for Refusal { resources, message, revision } in refusals {
-            let mut origins: Vec<ObjectKey> =
-                resources.iter().flat_map(|resource| resource.origins.iter().cloned()).collect();
-            origins.sort_unstable();
-            origins.dedup();
+            let mut origins = BTreeSet::new();
+            for resource in &resources {
+                let suspects =
+                    if kind == ResourceType::Route { self.tables.suspects(resource) } else { None };
+                match suspects {
+                    Some(suspects) => origins.extend(suspects),
+                    None => origins.extend(resource.origins.iter().cloned()),
+                }
+            }
             let track = &mut self.tracks[kind];
             track.rejections += 1;
             let rejection = Arc::new(Rejection {
                 kind,
                 resources: resources.iter().map(|r| (Arc::clone(&r.name), r.version)).collect(),
                 message,
-                origins: origins.into(),
+                origins: origins.into_iter().collect(),
                 revision,
                 count: track.rejections,
             });

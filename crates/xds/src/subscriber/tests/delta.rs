@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pilothouse_base::{Kind, ObjectKey};
 
 use super::mesh::options;
 use super::stream::{Stream, delta, mesh};
-use crate::message::{DeltaRequest, Protocol, Request, SotwRequest, StreamError};
+use crate::composite::{Composite, Headers};
+use crate::message::{DeltaRequest, Protocol, Request, Response, SotwRequest, StreamError};
 use crate::options::{Bounds, Options};
 use crate::resource::{Resource, ResourceType::*};
 use crate::snapshot::Snapshot;
@@ -279,6 +281,49 @@ fn a_refusal_is_remembered_with_its_cause_and_the_rest_goes_on() {
     let ack = DeltaRequest { response_nonce: sent[0].nonce.clone(), ..delta(Cluster) };
     server.on_request(Request::Delta(ack)).unwrap();
     assert!(server.status().types[&Cluster].rejected.is_empty());
+}
+
+#[test]
+fn a_refused_table_is_laid_to_the_hosts_that_changed_since_it_was_taken() {
+    let route = |name: &str| ObjectKey::new(Kind::VirtualService, "shop", name);
+    let snapshot = |revision, fields: [u8; 2]| -> Arc<Snapshot> {
+        let host = |(name, content): (&str, u8)| Composite::part("t", name, &[content], [route(name)]);
+        let parts = ["x", "y"].into_iter().zip(fields).map(host).collect();
+        let headers = Headers { whole: Bytes::new(), split: Bytes::new(), part_field: 2 };
+        let table = Arc::new(Composite::new("t", headers, parts, []));
+        Arc::new(Snapshot { revision, routes: [table].into_iter().collect(), ..Snapshot::default() })
+    };
+    let mut server = Subscriber::new(Protocol::Delta, options(), snapshot(1, [1, 1]));
+    let answer = |sent: &[Response], error: Option<&str>| {
+        let nonce = sent[0].nonce.clone();
+        Request::Delta(DeltaRequest {
+            response_nonce: nonce,
+            error: error.map(str::to_owned),
+            ..delta(Route)
+        })
+    };
+    let blamed = |server: &Subscriber| -> Vec<ObjectKey> {
+        let status = server.status();
+        status.types[&Route].rejected.iter().flat_map(|one| one.origins.to_vec()).collect()
+    };
+    for kind in [Cluster, Listener] {
+        for one in server.on_request(Request::Delta(delta(kind))).unwrap() {
+            let ack = DeltaRequest { response_nonce: one.nonce, ..delta(kind) };
+            server.on_request(Request::Delta(ack)).unwrap();
+        }
+    }
+    let sent = server.on_request(Request::Delta(delta(Route).sub(&["t"]))).unwrap();
+    server.on_request(answer(&sent, Some("no"))).unwrap();
+    assert_eq!(blamed(&server), [route("x"), route("y")], "it was never taken");
+    let sent = server.on_snapshot(snapshot(2, [2, 2]));
+    server.on_request(answer(&sent, None)).unwrap();
+    let sent = server.on_snapshot(snapshot(3, [2, 3]));
+    server.on_request(answer(&sent, Some("no"))).unwrap();
+    assert_eq!(blamed(&server), [route("y")]);
+    // What it took last is what counts, not what it refused last.
+    let sent = server.on_snapshot(snapshot(4, [4, 3]));
+    server.on_request(answer(&sent, Some("no"))).unwrap();
+    assert_eq!(blamed(&server), [route("x"), route("y")]);
 }
 
 #[test]
