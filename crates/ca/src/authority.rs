@@ -11,7 +11,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::der;
 use crate::files::CaFiles;
-use crate::key::{KeyError, PrivateKeyPem, SigningKey};
+use crate::key::{KeyError, SigningKey};
 use crate::pem;
 use crate::roots::{RootBundle, RootBundleError, sha256};
 use crate::seconds;
@@ -169,20 +169,20 @@ impl Authority {
     pub(crate) fn sign(
         &self,
         mut params: CertificateParams,
-        subject_key: &SigningKey,
+        subject_key: &impl PublicKeyData,
     ) -> Result<Signed, rcgen::Error> {
         let mut issuer = CertificateParams::default();
         if let Some(key_id) = &self.key_id {
             issuer.key_identifier_method = KeyIdMethod::PreSpecified(key_id.clone());
             params.use_authority_key_identifier_extension = true;
         }
-        let draft = params.signed_by(subject_key.pair(), &Issuer::new(issuer, Unsigned(self.key.pair())))?;
+        let draft = params.signed_by(subject_key, &Issuer::new(issuer, Unsigned(self.key.pair())))?;
         let der = self
             .complete(draft.der())
             .expect("the encoder writes a certificate whose first fields are version to issuer")?;
         let mut chain_pem = pem::encode("CERTIFICATE", &der);
         chain_pem.push_str(&self.path_pem);
-        Ok(Signed { chain_pem, key: subject_key.to_pem(), fingerprint: sha256(&der) })
+        Ok(Signed { chain_pem, fingerprint: sha256(&der) })
     }
 
     /// Puts our name into a draft and signs it. The encoder's own issuer names cannot express all that occur in
@@ -212,10 +212,9 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// A signed certificate with its path and key.
+/// A signed certificate with its path.
 pub(crate) struct Signed {
     pub(crate) chain_pem: String,
-    pub(crate) key: PrivateKeyPem,
     pub(crate) fingerprint: String,
 }
 

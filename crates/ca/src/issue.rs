@@ -119,6 +119,17 @@ impl Authority {
         lifetimes: LeafLifetimes,
         now: SystemTime,
     ) -> Result<IssuedLeaf, IssueError> {
+        let draft = self.leaf(request, lifetimes, now)?;
+        self.finish(draft)
+    }
+
+    /// What a leaf says, whoever holds its key.
+    pub(crate) fn leaf(
+        &self,
+        request: &LeafRequest<'_>,
+        lifetimes: LeafLifetimes,
+        now: SystemTime,
+    ) -> Result<Draft, IssueError> {
         let ttl = request.ttl.filter(|ttl| ttl.as_secs() > 0).unwrap_or(lifetimes.default);
         if ttl > lifetimes.max {
             return Err(IssueError::LifetimeTooLong { asked: ttl, max: lifetimes.max });
@@ -130,7 +141,7 @@ impl Authority {
         )];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        self.finish(params, ttl, request.serial, now)
+        self.draft(params, ttl, request.serial, now)
     }
 
     /// Makes the certificate with which the control plane itself serves.
@@ -150,17 +161,18 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.finish(params, request.ttl, request.serial, now)
+        let draft = self.draft(params, request.ttl, request.serial, now)?;
+        self.finish(draft)
     }
 
     /// What all leaves share: no subject (so the names are marked critical), usage, validity, serial number.
-    fn finish(
+    fn draft(
         &self,
         mut params: CertificateParams,
         ttl: Duration,
         serial: [u8; 16],
         now: SystemTime,
-    ) -> Result<IssuedLeaf, IssueError> {
+    ) -> Result<Draft, IssueError> {
         let now = seconds::since_epoch(now);
         let (issuer_from, issuer_until) = self.validity_seconds();
         if now >= issuer_until {
@@ -177,18 +189,30 @@ impl Authority {
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        let key = SigningKey::generate()?;
-        let Signed { chain_pem, key, fingerprint } =
-            self.sign(params, &key).map_err(|error| IssueError::Sign(error.to_string()))?;
-        Ok(IssuedLeaf {
-            chain_pem,
-            key,
+        Ok(Draft {
+            params,
             issued: seconds::to_time(now),
             not_after: seconds::to_time(not_after),
             serial: hex(&serial),
-            fingerprint,
         })
     }
+
+    /// Makes the key and signs.
+    fn finish(&self, draft: Draft) -> Result<IssuedLeaf, IssueError> {
+        let Draft { params, issued, not_after, serial } = draft;
+        let key = SigningKey::generate()?;
+        let Signed { chain_pem, fingerprint } =
+            self.sign(params, key.pair()).map_err(|error| IssueError::Sign(error.to_string()))?;
+        Ok(IssuedLeaf { chain_pem, key: key.to_pem(), issued, not_after, serial, fingerprint })
+    }
+}
+
+/// A certificate before it is signed.
+pub(crate) struct Draft {
+    pub(crate) params: CertificateParams,
+    pub(crate) issued: SystemTime,
+    pub(crate) not_after: SystemTime,
+    pub(crate) serial: String,
 }
 
 /// A positive number of exactly 16 bytes, so that no two encodings of it exist.

@@ -1,9 +1,11 @@
-//! Bearer tokens for a mesh without Kubernetes: short-lived ES256 JWTs with the claims of a bound service account
-//! token, minted and checked by ourselves.
+//! Bearer tokens: JWTs with the claims of a bound service account token. Without Kubernetes they are minted by
+//! ourselves; in a cluster its API server mints them and publishes its keys, or reviews a token when asked.
 //!
 //! Signing and checking is done with `ring`, which the rest of the program uses anyway; the JWT libraries either read
-//! the clock themselves or bring a second set of cryptographic code. What is left is base64, JSON and one rule: exactly
-//! one algorithm is accepted, and the header has no say in it.
+//! the clock themselves or bring a second set of cryptographic code. What is left is base64, JSON and one rule: a key
+//! goes with exactly one algorithm, and the header has no say in it.
+//!
+//! A good token is not enough: [`bind`] decides whether the pod it names is the pod we know.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -15,10 +17,16 @@ use serde::{Deserialize, Serialize};
 use crate::key::{KeyError, PrivateKeyPem, SigningKey};
 use crate::roots::sha256;
 
+mod binding;
+mod keys;
 mod mint;
+mod review;
 mod verify;
 
+pub use binding::{BindingRefusal, PodFacts, bind};
+pub use keys::{JwksError, MAX_JWKS_BYTES, TokenPublicKey};
 pub use mint::{MAX_TOKEN_TTL, MintError, Token, TokenGrant, mint};
+pub use review::{ReviewAnswer, judge_review};
 pub use verify::{MAX_TOKEN_BYTES, TokenIdentity, TokenRefusal, Verifier};
 
 /// Seconds by which the clocks of the one who mints and the one who checks may differ.
@@ -51,7 +59,7 @@ impl TokenKey {
 
     /// What is needed to check its tokens.
     pub fn public(&self) -> TokenPublicKey {
-        TokenPublicKey { point: self.pair.public_key().as_ref().to_vec() }
+        TokenPublicKey::p256(self.id.clone(), self.pair.public_key().as_ref())
     }
 }
 
@@ -59,13 +67,6 @@ impl fmt::Debug for TokenKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("TokenKey").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// The public half of a [`TokenKey`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenPublicKey {
-    /// The uncompressed point.
-    point: Vec<u8>,
 }
 
 /// A short name for a key, so that a token says which one signed it.
@@ -95,6 +96,7 @@ struct Claims {
     exp: u64,
     nbf: u64,
     iat: u64,
+    #[serde(default)]
     jti: String,
     sub: String,
     #[serde(rename = "kubernetes.io")]
@@ -114,6 +116,8 @@ struct Bound {
     serviceaccount: Named,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pod: Option<Named>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<Named>,
 }
 
 #[derive(Serialize, Deserialize)]

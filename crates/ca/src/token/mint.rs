@@ -116,6 +116,7 @@ pub fn mint(
             namespace: namespace.to_owned(),
             serviceaccount: Named { name: service_account.to_owned(), uid: None },
             pod: Some(Named { name: pod.to_owned(), uid: Some(pod_uid.to_owned()) }),
+            node: None,
         },
     };
     let header = serde_json::to_vec(&header).expect("strings and numbers become JSON");

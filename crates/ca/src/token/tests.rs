@@ -65,6 +65,7 @@ fn a_minted_token_speaks_for_its_pod() {
             service_account: "cart".to_owned(),
             pod: "cart-0".to_owned(),
             pod_uid: grant().pod_uid.to_owned(),
+            node: None,
             expires: at(NOW + 3600),
         }
     );
@@ -173,7 +174,7 @@ fn refusals_by_form() {
         (
             "other header",
             format!("{}.{body}.{signature}", base64(&json!({"alg": "ES256", "kid": "x"}))),
-            TokenRefusal::BadSignature,
+            TokenRefusal::UnknownKey,
         ),
         (
             "a claim twice",

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::de::DeserializeOwned;
 
 use super::{Audience, Bound, Claims, Header, Named, SKEW, TokenPublicKey, is_name, numeric_date, subject};
@@ -24,6 +23,8 @@ pub struct TokenIdentity {
     pub pod: String,
     /// Uid of that pod.
     pub pod_uid: String,
+    /// The node that the pod was bound to when the token was made, if the token says.
+    pub node: Option<String>,
     /// When the token expires.
     pub expires: SystemTime,
 }
@@ -37,12 +38,15 @@ pub enum TokenRefusal {
     /// Not three parts of base64url, or not the JSON we know.
     #[error("the token is not a JWT with the claims of a service account")]
     Malformed,
-    /// Any algorithm but ES256, `none` and the symmetric ones above all.
-    #[error("the token is not signed with ES256")]
+    /// An algorithm that none of our keys goes with: `none` and the symmetric ones above all.
+    #[error("the token is signed with an algorithm that is not accepted")]
     AlgorithmNotAllowed,
     /// Somebody else's token.
     #[error("the token comes from another issuer")]
     ForeignIssuer,
+    /// Signed with a key that is not known (yet): keys may have changed.
+    #[error("the token is signed with a key that this control plane does not know")]
+    UnknownKey,
     /// Changed, or signed with a key that is not ours.
     #[error("the signature of the token is wrong, or made with a key this control plane does not know")]
     BadSignature,
@@ -58,6 +62,12 @@ pub enum TokenRefusal {
     /// It names an account but no pod.
     #[error("the token is not bound to a pod")]
     NotBoundToPod,
+    /// The API server was asked and says no.
+    #[error("the API server does not accept the token")]
+    NotAccepted,
+    /// The API server was asked, and it is somebody else.
+    #[error("the token is not one of a service account")]
+    NotServiceAccount,
 }
 
 /// What is accepted.
@@ -82,7 +92,7 @@ impl Verifier {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenRefusal::Malformed)?;
         let header: Header = decode(header)?;
-        if header.alg != "ES256" {
+        if !self.keys.iter().any(|key| key.algorithm() == header.alg) {
             return Err(TokenRefusal::AlgorithmNotAllowed);
         }
         if header.crit.is_some() {
@@ -95,12 +105,12 @@ impl Verifier {
             return Err(TokenRefusal::ForeignIssuer);
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenRefusal::Malformed)?;
-        let genuine = self.keys.iter().any(|key| {
-            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &key.point)
-                .verify(signed.as_bytes(), &signature)
-                .is_ok()
-        });
-        if !genuine {
+        let mut candidates =
+            self.keys.iter().filter(|key| key.is_named(&header.alg, header.kid.as_deref())).peekable();
+        if candidates.peek().is_none() {
+            return Err(TokenRefusal::UnknownKey);
+        }
+        if !candidates.any(|key| key.made(&signature, signed.as_bytes())) {
             return Err(TokenRefusal::BadSignature);
         }
         self.check(claims, numeric_date(now))
@@ -121,7 +131,7 @@ impl Verifier {
         if nbf.max(iat) > now.saturating_add(SKEW) {
             return Err(TokenRefusal::NotYetValid);
         }
-        let Bound { namespace, serviceaccount: Named { name: service_account, uid: _ }, pod } = bound;
+        let Bound { namespace, serviceaccount: Named { name: service_account, uid: _ }, pod, node } = bound;
         let Some(Named { name: pod, uid: Some(pod_uid) }) = pod else {
             return Err(TokenRefusal::NotBoundToPod);
         };
@@ -129,8 +139,19 @@ impl Verifier {
         if sub != subject(&namespace, &service_account) || !names.into_iter().all(|name| is_name(name)) {
             return Err(TokenRefusal::Malformed);
         }
-        Ok(TokenIdentity { namespace, service_account, pod, pod_uid, expires: seconds::to_time(exp) })
+        let node = node.map(|node| node.name).filter(|name| !name.is_empty());
+        Ok(TokenIdentity { namespace, service_account, pod, pod_uid, node, expires: seconds::to_time(exp) })
     }
+}
+
+/// When a token says that it expires. It is not checked: only for a token whose word is good for other reasons.
+pub(super) fn claimed_expiry(token: &str) -> Option<SystemTime> {
+    #[derive(serde::Deserialize)]
+    struct Expiry {
+        exp: u64,
+    }
+    let claims = token.split('.').nth(1)?;
+    decode::<Expiry>(claims).ok().map(|claims| seconds::to_time(claims.exp))
 }
 
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenRefusal> {
