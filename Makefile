@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench gen golden try e2e property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
+.PHONY: help demo test check bench gen golden try e2e bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
 
 # Programs are always built with `--workspace`, even one alone: then every verb agrees on the features of what is shared, and nothing
 # is compiled twice.
@@ -28,6 +28,11 @@ test: tools ## all tests, from unit tests to real Envoy 1.37.0 and 1.40.0
 e2e: tools ## the end-to-end tests alone; ARGS="NAME --nocapture" picks some
 	cargo build --workspace --bins --tests
 	cargo test --workspace --test envoy -- $(ARGS)
+
+bookinfo: tools ## Istio's Bookinfo sample on real Envoys: make bookinfo FIXTURES=FOLDER
+	@[ -n "$(FIXTURES)" ] || { printf 'make bookinfo FIXTURES=FOLDER (the sample of an Istio release)\n'; exit 64; }
+	cargo build --workspace --bins --tests
+	PILOTHOUSE_E2E_FIXTURES=$(abspath $(FIXTURES)) cargo test --workspace --test bookinfo
 
 try: tools ## open a scenario with real Envoys and stay there: make try SCENARIO=NAME
 	@[ -n "$(SCENARIO)" ] || { printf 'make try SCENARIO=NAME\n'; exit 64; }
@@ -73,6 +78,7 @@ fmt:
 
 clippy:
 	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo clippy --workspace --test bookinfo -- --deny warnings
 
 tidy:
 	$(XTASK) tidy

@@ -34,7 +34,7 @@ fn server(port: u16, protocol: &str, host: &str, tls: &Value) -> Value {
     json!({"port": {"number": port, "name": format!("p{port}"), "protocol": protocol}, "hosts": [host], "tls": tls})
 }
 
-fn virtual_service(name: &str, gateway: &str, rules: Value) -> Value {
+fn virtual_service(name: &str, gateway: &str, rules: &Value) -> Value {
     let mut spec = json!({"hosts": ["a.example.com"], "gateways": [gateway]});
     spec.as_object_mut().expect("it is one").extend(rules.as_object().expect("it is one").clone());
     json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
@@ -58,13 +58,13 @@ fn a_listener_of_a_gateway_names_the_servers_in_it_and_what_decides_where_bytes_
             ]),
         ),
         gateway("bytes", &json!([server(9000, "TCP", "*", &Value::Null)])),
-        virtual_service("pages", "web", json!({"http": [{"route": to}]})),
+        virtual_service("pages", "web", &json!({"http": [{"route": to}]})),
         virtual_service(
             "through",
             "secure",
-            json!({"tls": [{"match": [{"sniHosts": ["a.example.com"]}], "route": to}]}),
+            &json!({"tls": [{"match": [{"sniHosts": ["a.example.com"]}], "route": to}]}),
         ),
-        virtual_service("lines", "bytes", json!({"tcp": [{"route": to}]})),
+        virtual_service("lines", "bytes", &json!({"tcp": [{"route": to}]})),
     ];
     let snapshot = snapshot(&objects, Proxy::of_pod(Role::Gateway, "edge", "edge-0"));
     let listeners: BTreeMap<_, _> =

@@ -138,7 +138,7 @@ fn its_memory_is_in_no_core_file_and_open_to_no_debugger() {
     daemon.line("listening");
     let id = daemon.child.id();
     assert_eq!((owner(id, "mem"), owner(id, "environ")), (0, 0));
-    let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+    let limits = String::from_utf8(fs::read(format!("/proc/{id}/limits")).unwrap()).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
 }

@@ -137,7 +137,7 @@ impl Envoy {
 
     /// The sum of all counters and gauges whose name contains `part`.
     pub fn stat(&self, part: &str) -> Result<u64> {
-        self.sum(&format!("/stats?filter={}", part.replace('.', "\\.")))
+        self.sum(&format!("/stats?filter={}", part.replace('.', "\\.").replace('|', "\\|")))
     }
 
     /// The sum of the numbers on a page of statistics. Envoy filters: with a thousand clusters the whole page takes

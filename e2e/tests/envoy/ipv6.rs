@@ -31,13 +31,12 @@ fn between(mesh: &Mesh) -> Result<()> {
 }
 
 fn line(mesh: &Mesh) -> Result<()> {
-    let before =
-        mesh.envoy("client.shop")?.stat("outbound|9000||server.shop.svc.cluster.local.upstream_cx_total")?;
+    let dialled =
+        || mesh.envoy("client.shop")?.stat("outbound|9000||server.shop.svc.cluster.local;.upstream_cx_total");
+    let before = dialled()?;
     let answer = mesh.pod("client.shop")?.send(&Request::tcp("server:9000", "hello"))?;
     same("the line", answer.body.as_str(), "server v1 hello")?;
-    let after =
-        mesh.envoy("client.shop")?.stat("outbound|9000||server.shop.svc.cluster.local.upstream_cx_total")?;
-    same("connections of the client's Envoy", after, before + 1)
+    same("connections of the client's Envoy", dialled()?, before + 1)
 }
 
 fn inbound(mesh: &Mesh) -> Result<()> {

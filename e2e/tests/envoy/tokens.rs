@@ -71,7 +71,9 @@ fn refused(mesh: &mut Mesh, token: &str, reason: &str) -> Result<()> {
         ensure!(heard.contains(reason), "it heard nothing");
         Ok(())
     })?;
-    same("updates it got", envoy.stat("update_success")?, 0_u64)?;
+    for kind in ["cluster_manager.cds.update_success", "listener_manager.lds.update_success"] {
+        same(kind, envoy.stat(kind)?, 0_u64)?;
+    }
     ensure!(envoy.admin("/ready").is_err(), "it is ready");
     for page in ["/config_dump?include_eds", "/clusters", "/certs"] {
         let text = envoy.admin(page)?;

@@ -250,10 +250,10 @@ impl Tables {
     /// The client accepted a route configuration.
     pub(super) fn accepted(&mut self, route: &Resource, rejected_hosts: &Track) {
         let Some(table) = self.subscribed.get_mut(&route.name) else { return };
-        if !table.split {
-            if let Some(held) = table.held.as_ref().filter(|held| held.form_version(false) == route.version) {
-                table.taken = Some(Arc::clone(held));
-            }
+        if !table.split
+            && let Some(held) = table.held.as_ref().filter(|held| held.form_version(false) == route.version)
+        {
+            table.taken = Some(Arc::clone(held));
         }
         if !table.split || table.held.is_none() || !route.version.is_split() {
             return;
