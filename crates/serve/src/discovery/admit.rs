@@ -127,7 +127,7 @@ pub(crate) fn authenticate(
 
 /// Whether the node is the pod of the token.
 pub(crate) fn same_pod(token: &TokenIdentity, node: &NodeId) -> Result<(), Refusal> {
-    let TokenIdentity { namespace, service_account: _, pod, pod_uid: _, expires: _ } = token;
+    let TokenIdentity { namespace, service_account: _, pod, pod_uid: _, expires: _, node: _ } = token;
     if *namespace == node.namespace && *pod == node.pod { Ok(()) } else { Err(Refusal::OtherPod) }
 }
 

@@ -11,6 +11,7 @@ fn token() -> TokenIdentity {
         pod: "cart-1".to_owned(),
         pod_uid: "u-1".to_owned(),
         expires: UNIX_EPOCH + Duration::from_secs(100),
+        node: None,
     }
 }
 
