@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench gen golden try e2e bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
+.PHONY: help demo cluster cluster-down test check bench gen golden try e2e bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
 
 # Programs are always built with `--workspace`, even one alone: then every verb agrees on the features of what is shared, and nothing
 # is compiled twice.
@@ -56,6 +56,13 @@ golden: build-tools ## refresh the snapshots, then show what changed in them
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --workspace --exclude pilothouse-e2e --quiet
 	@git --no-pager diff --stat -- '*.snap'
 
+cluster: build-tools ## a real one-node Kubernetes with our images; ID=NAME for one beside it
+	cargo build --workspace --bin pilothouse --bin e2e
+	@hack/cluster/up.sh
+
+cluster-down: ## end it and leave nothing behind; ID=NAME ends another
+	@hack/cluster/down.sh
+
 property: build-tools ## the properties with many seeds: make property CASES=100000
 	PROPTEST_CASES=$(or $(CASES),20000) cargo test --release --package pilothouse-engine --package pilothouse-xds
 
@@ -71,7 +78,7 @@ tools: build-tools
 	@hack/tools.sh
 
 scripts:
-	@for script in hack/*.sh .ci/run; do bash -n "$$script"; done
+	@for script in hack/*.sh hack/cluster/*.sh .ci/run; do bash -n "$$script"; done
 
 fmt:
 	cargo fmt --all --check

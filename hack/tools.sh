@@ -5,6 +5,7 @@
 #   hack/tools.sh                 everything
 #   hack/tools.sh envoy           the Envoy binaries only
 #   hack/tools.sh system          the system packages only
+#   hack/tools.sh cluster         the system packages that building and running the test cluster takes
 #   hack/tools.sh envoy-path V    print the path of one Envoy binary
 #
 # The binaries live outside the tree, below $PILOTHOUSE_CACHE (default: the user's cache folder), so that a
@@ -50,6 +51,16 @@ system_packages() {
     install_packages "setpriv and unshare (isolation)" util-linux
 }
 
+# For hack/cluster: a C compiler and libseccomp for runc, tini as the node's first process, and what the container images hold.
+cluster_packages() {
+  local missing=() package
+  for package in gcc libc6-dev pkg-config libseccomp-dev tini busybox-static iptables nftables iproute2 util-linux curl openssl python3 \
+                 ca-certificates; do
+    dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] || install_packages "the test cluster's part" "${missing[@]}"
+}
+
 fetch_envoy() {
   local version=$1 sum=$2 target=$cache/envoy/$1
   if [ -x "$target/envoy" ]; then
@@ -89,6 +100,7 @@ case ${1:-all} in
   all) system_packages; for e in "${envoys[@]}"; do fetch_envoy ${e% *} ${e#* }; done ;;
   envoy) for e in "${envoys[@]}"; do fetch_envoy ${e% *} ${e#* }; done ;;
   system) system_packages ;;
+  cluster) cluster_packages ;;
   envoy-path) printf '%s\n' "$cache/envoy/${2:?which version}/envoy" ;;
-  *) die "unknown: $1 (all, envoy, system, envoy-path VERSION)" ;;
+  *) die "unknown: $1 (all, envoy, system, cluster, envoy-path VERSION)" ;;
 esac
