@@ -6,7 +6,10 @@ use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use clap::{Args, ValueEnum};
-use pilothouse_inject::capture::{ADD_V6_SOURCE, CaptureFlags, RuleSet, State, Table, plan, wants_v6};
+use pilothouse_inject::capture::{
+    ADD_V6_SOURCE, CaptureFlags, RuleSet, State, TPROXY_ROUTING, TPROXY_ROUTING_UNDONE, Table, Tables, plan,
+    wants_v6,
+};
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -78,7 +81,7 @@ struct PortArguments {
 #[command(next_help_heading = "Inbound")]
 #[expect(clippy::struct_field_names, reason = "the names of the flags of istio-iptables")]
 struct InboundArguments {
-    /// How connections are captured; REDIRECT is the one way
+    /// REDIRECT, or TPROXY, which keeps the address of the caller; with --cleanup as it was loaded
     #[arg(long, short = 'm', default_value = "REDIRECT", value_name = "MODE")]
     istio_inbound_interception_mode: String,
     /// Ports to capture; * for all, empty for none
@@ -134,10 +137,18 @@ pub(crate) fn run(
         return Ok(Exit::Fine);
     }
     let RuleSet { v4, v6 } = rules;
-    for (family, table) in [(&V4, Some(v4)), (&V6, v6)] {
-        let Some(table) = table else { continue };
-        let done = if arguments.cleanup { family.clean(&table)? } else { family.load(&table)? };
-        output.remark(&format!("{}: {done}\n", family.name));
+    for (family, tables) in [(&V4, Some(v4)), (&V6, v6)] {
+        let Some(tables) = tables else { continue };
+        if !arguments.cleanup {
+            family.prepare(&tables)?;
+        }
+        for table in tables.all() {
+            let done = if arguments.cleanup { family.clean(table)? } else { family.load(table)? };
+            output.remark(&format!("{}, {}: {done}\n", family.name, table.name()));
+        }
+        if arguments.cleanup && tables.mangle.is_some() {
+            family.forget_routing();
+        }
     }
     Ok(Exit::Fine)
 }
@@ -211,12 +222,38 @@ const V4: Family = Family { name: "IPv4", save: "iptables-save", restore: "iptab
 const V6: Family = Family { name: "IPv6", save: "ip6tables-save", restore: "ip6tables-restore", v6: true };
 
 impl Family {
-    fn load(&self, table: &Table) -> Result<&'static str, Failure> {
+    /// What the rules need of addresses and routes. It comes first: rules that lead nowhere would be worse than none.
+    fn prepare(&self, tables: &Tables) -> Result<(), Failure> {
         if self.v6 {
             // It fails when the address is there already, and then all is well.
             let _there_already = Command::new("ip").args(ADD_V6_SOURCE).stderr(Stdio::null()).status();
         }
-        let saved = self.saved()?;
+        if tables.mangle.is_none() {
+            return Ok(());
+        }
+        for words in TPROXY_ROUTING {
+            match run_program("ip", &self.with_family(words), "") {
+                // The same rule from an earlier run.
+                Err(failure) if !failure.message.contains("File exists") => return Err(failure),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails only when there is nothing to forget.
+    fn forget_routing(&self) {
+        for words in TPROXY_ROUTING_UNDONE {
+            let _not_there = Command::new("ip").args(self.with_family(words)).stderr(Stdio::null()).status();
+        }
+    }
+
+    fn with_family<'w>(&self, words: &[&'w str]) -> Vec<&'w str> {
+        std::iter::once(if self.v6 { "-6" } else { "-4" }).chain(words.iter().copied()).collect()
+    }
+
+    fn load(&self, table: &Table) -> Result<&'static str, Failure> {
+        let saved = self.saved(table)?;
         match table.compare(&saved) {
             State::Same => Ok("the rules are in place already"),
             State::Absent => self.restore(&table.restore()).map(|()| "loaded the rules"),
@@ -225,14 +262,14 @@ impl Family {
     }
 
     fn clean(&self, table: &Table) -> Result<&'static str, Failure> {
-        match table.cleanup(&self.saved()?) {
+        match table.cleanup(&self.saved(table)?) {
             Some(input) => self.restore(&input).map(|()| "removed the rules"),
             None => Ok("there are no rules to remove"),
         }
     }
 
-    fn saved(&self) -> Result<String, Failure> {
-        run_program(self.save, &["-t", "nat"], "")
+    fn saved(&self, table: &Table) -> Result<String, Failure> {
+        run_program(self.save, &["-t", table.name()], "")
     }
 
     fn restore(&self, input: &str) -> Result<(), Failure> {

@@ -25,7 +25,8 @@ pub struct CaptureFlags {
     pub proxy_uid: String,
     /// `-g`, `--proxy-gid`: groups whose connections are the proxy's own; empty for the same numbers as the users.
     pub proxy_gid: String,
-    /// `-m`, `--istio-inbound-interception-mode`: `REDIRECT`.
+    /// `-m`, `--istio-inbound-interception-mode`: `REDIRECT`, or `TPROXY` for inbound connections that keep the address of
+    /// their caller.
     pub inbound_interception_mode: String,
     /// `-b`, `--istio-inbound-ports`: inbound ports to capture.
     pub inbound_ports: String,
@@ -160,6 +161,8 @@ pub(super) struct Options {
     pub(super) virtual_interfaces: Vec<String>,
     pub(super) excluded_interfaces: Vec<String>,
     pub(super) owner_groups: OwnerGroups,
+    /// Inbound connections are handed over in `mangle`.
+    pub(super) tproxy: bool,
     pub(super) v6: bool,
 }
 
@@ -212,7 +215,7 @@ pub(super) fn check(flags: &CaptureFlags) -> Result<Options, CaptureError> {
         check.problem(
             "--istio-inbound-interception-mode",
             inbound_interception_mode,
-            "is not a mode; REDIRECT is the one to use",
+            "is not a mode; write REDIRECT or TPROXY",
         );
     }
     let inbound_include = check.choice("--istio-inbound-ports", inbound_ports, port, A_PORT);
@@ -263,10 +266,8 @@ pub(super) fn check(flags: &CaptureFlags) -> Result<Options, CaptureError> {
         return Err(CaptureError::Invalid { problems: check.problems });
     }
     let unsupported = |flag, hint| Err(CaptureError::Unsupported { flag, hint });
-    match inbound_interception_mode.as_str() {
-        "TPROXY" => return unsupported("interception mode TPROXY", ": use REDIRECT"),
-        "NONE" => return unsupported("interception mode NONE", ": leave out the capture step instead"),
-        _ => {}
+    if inbound_interception_mode == "NONE" {
+        return unsupported("interception mode NONE", ": leave out the capture step instead");
     }
     if *redirect_dns {
         return unsupported("--redirect-dns", "");
@@ -288,6 +289,7 @@ pub(super) fn check(flags: &CaptureFlags) -> Result<Options, CaptureError> {
         virtual_interfaces,
         excluded_interfaces,
         owner_groups,
+        tproxy: inbound_interception_mode == "TPROXY",
         v6: *v6,
     })
 }

@@ -1,9 +1,10 @@
-//! The rules of REDIRECT mode, in their order.
+//! The rules in the table `nat`, in their order. With TPROXY inbound connections are the business of `tproxy.rs`.
 //!
 //! The order within a chain is the meaning. In particular: ports excluded from outbound capture come before everything
 //! about loopback; a call of the application to itself through its own service is brought to the inbound side before
 //! the proxy's traffic is let go; and the proxy's traffic is let go before anything is captured.
 
+use super::CHAINS;
 use super::flags::{Choice, Options, OwnerGroups};
 use super::rule::{Cidr, Family, Is, Owner, Protocol, Rule, Table, Target};
 
@@ -20,7 +21,9 @@ pub(super) fn table(options: &Options, family: Family) -> Table {
     rules.push(Rule::new(INBOUND, Target::Return).tcp().port(Is::Equal(options.tunnel_port)));
     rules.push(Rule::new(REDIRECT, Target::Redirect(options.outbound_port)).tcp());
     rules.push(Rule::new(IN_REDIRECT, Target::Redirect(options.inbound_port)).tcp());
-    inbound(options, &mut rules);
+    if !options.tproxy {
+        inbound(options, &mut rules);
+    }
     rules.push(Rule::new("OUTPUT", Target::Chain(OUTPUT)));
     for port in &options.outbound_ports_exclude {
         for protocol in [Protocol::Tcp, Protocol::Udp] {
@@ -39,7 +42,7 @@ pub(super) fn table(options: &Options, family: Family) -> Table {
         rules.push(Rule::new(OUTPUT, Target::Return).to(range));
     }
     outbound(options, family, &mut rules);
-    Table { rules }
+    Table { name: "nat", family, chains: &CHAINS, rules }
 }
 
 fn interfaces(options: &Options, rules: &mut Vec<Rule>) {

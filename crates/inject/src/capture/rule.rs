@@ -5,7 +5,7 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::CHAINS;
+use super::TPROXY_MARK;
 
 /// A family of addresses; each has its own tables in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,16 @@ pub(super) enum Target {
     Chain(&'static str),
     /// Send it to a local port.
     Redirect(u16),
+    /// Hand it to a local port with both its addresses as they are.
+    Tproxy(u16),
+    /// Let it through, whatever comes after.
+    Accept,
+    /// Mark the packet.
+    Mark(u32),
+    /// Give the packet's mark to its connection.
+    SaveMark,
+    /// Give the connection's mark to its packet.
+    RestoreMark,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +123,9 @@ pub(super) enum Protocol {
     Udp,
 }
 
-/// One rule of the table `nat`.
+/// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub(super) struct Rule {
     chain: &'static str,
     /// Put in front of all others, those of other software included.
     first: bool,
@@ -126,6 +136,10 @@ pub struct Rule {
     protocol: Option<Protocol>,
     port: Option<Is<u16>>,
     owners: Vec<Is<Owner>>,
+    mark: Option<Is<u32>>,
+    connection_mark: Option<u32>,
+    /// Packets of connections that exist already.
+    established: bool,
     target: Target,
 }
 
@@ -141,6 +155,9 @@ impl Rule {
             protocol: None,
             port: None,
             owners: Vec::new(),
+            mark: None,
+            connection_mark: None,
+            established: false,
             target,
         }
     }
@@ -187,6 +204,18 @@ impl Rule {
         self
     }
 
+    pub(super) fn mark(self, mark: Is<u32>) -> Self {
+        Self { mark: Some(mark), ..self }
+    }
+
+    pub(super) fn connection_mark(self, mark: u32) -> Self {
+        Self { connection_mark: Some(mark), ..self }
+    }
+
+    pub(super) fn established(self) -> Self {
+        Self { established: true, ..self }
+    }
+
     pub(super) fn chain(&self) -> &'static str {
         self.chain
     }
@@ -196,7 +225,8 @@ impl Rule {
     }
 
     /// What comes after the name of the chain.
-    pub(super) fn body(&self) -> String {
+    pub(super) fn body(&self, family: Family) -> String {
+        const ALL: &str = "--nfmask 0xffffffff --ctmask 0xffffffff";
         let Self {
             chain: _,
             first: _,
@@ -207,6 +237,9 @@ impl Rule {
             protocol,
             port,
             owners,
+            mark,
+            connection_mark,
+            established,
             target,
         } = self;
         let mut out = String::new();
@@ -251,35 +284,75 @@ impl Rule {
                 Is::Not(Owner::Gid(id)) => put(format_args!("-m owner ! --gid-owner {id}")),
             }
         }
+        match mark {
+            Some(Is::Equal(mark)) => put(format_args!("-m mark --mark {mark:#x}")),
+            Some(Is::Not(mark)) => put(format_args!("-m mark ! --mark {mark:#x}")),
+            None => {}
+        }
+        if let Some(mark) = connection_mark {
+            put(format_args!("-m connmark --mark {mark:#x}"));
+        }
+        if *established {
+            put(format_args!("-m conntrack --ctstate RELATED,ESTABLISHED"));
+        }
         match target {
             Target::Return => put(format_args!("-j RETURN")),
             Target::Chain(chain) => put(format_args!("-j {chain}")),
             Target::Redirect(port) => put(format_args!("-j REDIRECT --to-ports {port}")),
+            Target::Tproxy(port) => {
+                let any = match family {
+                    Family::V4 => "0.0.0.0",
+                    Family::V6 => "::",
+                };
+                put(format_args!(
+                    "-j TPROXY --on-port {port} --on-ip {any} --tproxy-mark {TPROXY_MARK:#x}/0xffffffff"
+                ));
+            }
+            Target::Accept => put(format_args!("-j ACCEPT")),
+            Target::Mark(mark) => put(format_args!("-j MARK --set-xmark {mark:#x}/0xffffffff")),
+            Target::SaveMark => put(format_args!("-j CONNMARK --save-mark {ALL}")),
+            Target::RestoreMark => put(format_args!("-j CONNMARK --restore-mark {ALL}")),
         }
         out
     }
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first {
-            write!(out, "-I {} 1 {}", self.chain, self.body())
-        } else {
-            write!(out, "-A {} {}", self.chain, self.body())
-        }
-    }
-}
-
-/// The rules of one family, in the order in which they are loaded.
+/// The rules of one family in one table of the kernel, in the order in which they are loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
+    pub(super) name: &'static str,
+    pub(super) family: Family,
+    /// The chains of ours in it.
+    pub(super) chains: &'static [&'static str],
     pub(super) rules: Vec<Rule>,
 }
 
 impl Table {
-    /// The rules in the order in which they are loaded.
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
+    /// `nat` or `mangle`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How many rules it has.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rules as lines of `iptables-restore`, in the order in which they are loaded.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.rules.iter().map(|rule| {
+            let body = rule.body(self.family);
+            if rule.first {
+                format!("-I {} 1 {body}", rule.chain)
+            } else {
+                format!("-A {} {body}", rule.chain)
+            }
+        })
     }
 
     /// Input for `iptables-restore --noflush` (or `ip6tables-restore`) where nothing of ours is loaded yet.
@@ -290,16 +363,13 @@ impl Table {
     /// Input with some commands in front, in the same transaction. Declaring a chain empties it if it exists, which
     /// `--noflush` does not prevent for chains that are named in the input.
     pub(super) fn text(&self, before: &[String]) -> String {
-        let mut out = String::from("*nat\n");
-        for chain in CHAINS {
+        let mut out = format!("*{}\n", self.name);
+        for chain in self.chains {
             writeln!(out, ":{chain} - [0:0]").expect("a string takes all");
         }
-        for line in before {
-            out.push_str(line);
+        for line in before.iter().cloned().chain(self.lines()) {
+            out.push_str(&line);
             out.push('\n');
-        }
-        for rule in &self.rules {
-            writeln!(out, "{rule}").expect("a string takes all");
         }
         out.push_str("COMMIT\n");
         out
@@ -310,23 +380,47 @@ impl Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSet {
     /// For IPv4.
-    pub v4: Table,
+    pub v4: Tables,
     /// For IPv6, if the pod has it.
-    pub v6: Option<Table>,
+    pub v6: Option<Tables>,
+}
+
+/// The tables of one family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// What redirects.
+    pub nat: Table,
+    /// What hands over inbound connections with both addresses as they are; for TPROXY only.
+    pub mangle: Option<Table>,
+}
+
+impl Tables {
+    /// In the order in which they are loaded.
+    pub fn all(&self) -> impl Iterator<Item = &Table> {
+        std::iter::once(&self.nat).chain(&self.mangle)
+    }
 }
 
 impl RuleSet {
     /// What would be loaded, for a person to read and for a shell to run.
     pub fn dry_run(&self) -> String {
-        let mut out = format!("# iptables-restore --noflush\n{}", self.v4.restore());
-        if let Some(v6) = &self.v6 {
-            write!(
-                out,
-                "# ip {}\n# ip6tables-restore --noflush\n{}",
-                super::ADD_V6_SOURCE.join(" "),
-                v6.restore()
-            )
-            .expect("a string takes all");
+        let mut out = String::new();
+        let mut put = |text: fmt::Arguments<'_>| out.write_fmt(text).expect("a string takes all");
+        for (tables, ip, restore) in
+            [(Some(&self.v4), "ip -4", "iptables-restore"), (self.v6.as_ref(), "ip -6", "ip6tables-restore")]
+        {
+            let Some(tables) = tables else { continue };
+            if tables.nat.family == Family::V6 {
+                put(format_args!("# ip {}\n", super::ADD_V6_SOURCE.join(" ")));
+            }
+            if tables.mangle.is_some() {
+                for command in super::TPROXY_ROUTING {
+                    put(format_args!("# {ip} {}\n", command.join(" ")));
+                }
+            }
+            for table in tables.all() {
+                put(format_args!("# {restore} --noflush\n{}", table.restore()));
+            }
         }
         out
     }

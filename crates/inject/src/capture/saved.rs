@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use super::CHAINS;
 use super::rule::Table;
 
 /// How what is loaded compares with what is wanted.
@@ -19,7 +18,7 @@ pub enum State {
     Different,
 }
 
-/// Our part of a saved table `nat`.
+/// Our part of a saved table.
 #[derive(Debug, Default)]
 struct Saved<'a> {
     /// The rules of each chain of ours.
@@ -29,14 +28,14 @@ struct Saved<'a> {
 }
 
 impl<'a> Saved<'a> {
-    fn read(text: &'a str) -> Self {
+    fn read(text: &'a str, name: &str) -> Self {
         let mut saved = Self::default();
-        let mut in_nat = false;
+        let mut in_table = false;
         for line in text.lines().map(str::trim) {
             if let Some(table) = line.strip_prefix('*') {
-                in_nat = table == "nat";
+                in_table = table == name;
             }
-            if !in_nat {
+            if !in_table {
                 continue;
             }
             if let Some(chain) = line.strip_prefix(':').and_then(|rest| rest.split_whitespace().next()) {
@@ -63,13 +62,13 @@ impl<'a> Saved<'a> {
     /// load, and, where chains of ours are loaded, those that other flags may have put beside them.
     fn around(&self, table: &Table) -> Vec<(&'a str, &'a str)> {
         let wanted: Vec<(&str, Parts)> =
-            table.rules.iter().map(|rule| (rule.chain(), parts(&rule.body()))).collect();
+            table.rules.iter().map(|rule| (rule.chain(), parts(&rule.body(table.family)))).collect();
         let rules = self.builtin.iter().flat_map(|(chain, rules)| rules.iter().map(|rule| (*chain, *rule)));
         rules
             .filter(|(chain, rule)| {
                 let parts = parts(rule);
                 leads_to_ours(&parts)
-                    || (!self.ours.is_empty() && excludes_interface(chain, &parts))
+                    || (!self.ours.is_empty() && (excludes_interface(chain, &parts) || has_our_mark(&parts)))
                     || wanted.iter().any(|(wanted, body)| wanted == chain && *body == parts)
             })
             .collect()
@@ -79,7 +78,7 @@ impl<'a> Saved<'a> {
 impl Table {
     /// Compares with the output of `iptables-save` (or `ip6tables-save`), with or without counters.
     pub fn compare(&self, saved: &str) -> State {
-        let saved = Saved::read(saved);
+        let saved = Saved::read(saved, self.name);
         let around: Vec<(&str, Parts)> =
             saved.around(self).into_iter().map(|(chain, rule)| (chain, parts(rule))).collect();
         if saved.ours.is_empty() && !around.iter().any(|(_, parts)| leads_to_ours(parts)) {
@@ -100,10 +99,10 @@ impl Table {
     /// Input for `iptables-restore --noflush` that puts these rules in the place of what is loaded, in one transaction:
     /// no connection slips by in between.
     pub fn replace(&self, saved: &str) -> String {
-        let saved = Saved::read(saved);
+        let saved = Saved::read(saved, self.name);
         let mut before = self.removals(&saved);
         // Chains of ours that we no longer fill; the others are emptied by being declared.
-        for chain in saved.ours.keys().filter(|chain| !CHAINS.contains(chain)) {
+        for chain in saved.ours.keys().filter(|chain| !self.chains.contains(chain)) {
             before.push(format!("-F {chain}"));
         }
         self.text(&before)
@@ -112,7 +111,7 @@ impl Table {
     /// Input for `iptables-restore --noflush` that removes these rules, and everything else that leads to chains of ours.
     /// `None` if nothing of ours is loaded.
     pub fn cleanup(&self, saved: &str) -> Option<String> {
-        let saved = Saved::read(saved);
+        let saved = Saved::read(saved, self.name);
         let mut lines = self.removals(&saved);
         if lines.is_empty() && saved.ours.is_empty() {
             return None;
@@ -120,7 +119,7 @@ impl Table {
         // A chain can be deleted when nothing leads to it, so all are emptied first.
         lines.extend(saved.ours.keys().map(|chain| format!("-F {chain}")));
         lines.extend(saved.ours.keys().map(|chain| format!("-X {chain}")));
-        Some(format!("*nat\n{}\nCOMMIT\n", lines.join("\n")))
+        Some(format!("*{}\n{}\nCOMMIT\n", self.name, lines.join("\n")))
     }
 
     fn removals(&self, saved: &Saved<'_>) -> Vec<String> {
@@ -130,11 +129,11 @@ impl Table {
     /// The rules of each chain after loading into an empty table.
     fn loaded(&self) -> BTreeMap<&str, Vec<Parts>> {
         let mut chains: BTreeMap<&str, Vec<Parts>> =
-            CHAINS.into_iter().map(|chain| (chain, Vec::new())).collect();
+            self.chains.iter().map(|chain| (*chain, Vec::new())).collect();
         for rule in &self.rules {
             let chain = chains.entry(rule.chain()).or_default();
             let place = if rule.is_first() { 0 } else { chain.len() };
-            chain.insert(place, parts(&rule.body()));
+            chain.insert(place, parts(&rule.body(self.family)));
         }
         chains
     }
@@ -173,6 +172,12 @@ fn leads_to_ours(parts: &Parts) -> bool {
     parts.iter().any(
         |part| matches!(&part[..], [flag, chain, ..] if (flag == "-j" || flag == "-g") && is_ours(chain)),
     )
+}
+
+/// Rules about the marks of TPROXY, in the kernel's own chains.
+fn has_our_mark(parts: &Parts) -> bool {
+    let ours = |value: &String| ["0x539", "0x53a"].iter().any(|mark| value.split('/').next() == Some(mark));
+    parts.iter().any(|part| part.iter().any(|word| word.contains("mark")) && part.iter().any(ours))
 }
 
 /// The shape of the rules for excluded and virtual interfaces. They carry no name of ours, but nobody else has a reason

@@ -6,11 +6,11 @@ use super::*;
 
 fn rules(flags: &CaptureFlags, family: Family) -> Vec<String> {
     let set = plan(flags).unwrap();
-    let table = match family {
+    let tables = match family {
         Family::V4 => set.v4,
         Family::V6 => set.v6.unwrap(),
     };
-    table.rules().iter().map(ToString::to_string).collect()
+    tables.nat.lines().collect()
 }
 
 fn flags(change: impl FnOnce(&mut CaptureFlags)) -> CaptureFlags {
@@ -230,6 +230,88 @@ fn each_flag_changes_its_rules() {
 }
 
 #[test]
+fn tproxy_hands_over_what_comes_in() {
+    let set = plan(&flags(|flags| {
+        flags.inbound_interception_mode = "TPROXY".to_owned();
+        flags.exclude_interfaces = "eth1".to_owned();
+        flags.v6 = true;
+    }))
+    .unwrap();
+    let mangle: Vec<String> = set.v4.mangle.as_ref().unwrap().lines().collect();
+    assert_eq!(
+        mangle,
+        [
+            "-A PREROUTING -i eth1 -j RETURN",
+            "-A OUTPUT -o eth1 -j RETURN",
+            "-A ISTIO_DIVERT -j MARK --set-xmark 0x539/0xffffffff",
+            "-A ISTIO_DIVERT -j ACCEPT",
+            "-A ISTIO_TPROXY ! -d 127.0.0.1/32 -p tcp -j TPROXY --on-port 15006 --on-ip 0.0.0.0 --tproxy-mark 0x539/0xffffffff",
+            "-A PREROUTING -p tcp -j ISTIO_INBOUND",
+            "-A ISTIO_INBOUND -p tcp -m mark --mark 0x539 -j RETURN",
+            "-A ISTIO_INBOUND -s 127.0.0.6/32 -i lo -p tcp -j RETURN",
+            "-A ISTIO_INBOUND -i lo -p tcp -m mark ! --mark 0x53a -j RETURN",
+            "-A ISTIO_INBOUND -p tcp -m tcp --dport 15008 -j RETURN",
+            "-A ISTIO_INBOUND -p tcp -m tcp --dport 15020 -j RETURN",
+            "-A ISTIO_INBOUND -p tcp -m tcp --dport 15021 -j RETURN",
+            "-A ISTIO_INBOUND -p tcp -m tcp --dport 15090 -j RETURN",
+            "-A ISTIO_INBOUND -p tcp -m conntrack --ctstate RELATED,ESTABLISHED -j ISTIO_DIVERT",
+            "-A ISTIO_INBOUND -p tcp -j ISTIO_TPROXY",
+            "-A PREROUTING -p tcp -m mark --mark 0x539 -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+            "-A OUTPUT -o lo -p tcp -m mark --mark 0x539 -j RETURN",
+            "-A OUTPUT ! -d 127.0.0.1/32 -o lo -p tcp -m owner --uid-owner 1337 -j MARK --set-xmark 0x53a/0xffffffff",
+            "-A OUTPUT ! -d 127.0.0.1/32 -o lo -p tcp -m owner --gid-owner 1337 -j MARK --set-xmark 0x53a/0xffffffff",
+            "-A OUTPUT -p tcp -m connmark --mark 0x539 -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+        ]
+    );
+    let v6: Vec<String> = set.v6.as_ref().unwrap().mangle.as_ref().unwrap().lines().collect();
+    assert!(
+        v6.iter().any(|rule| rule.contains("! -d ::1/128 -p tcp -j TPROXY --on-port 15006 --on-ip ::")),
+        "{v6:?}"
+    );
+    assert!(
+        set.v4.nat.lines().all(|rule| !rule.contains("PREROUTING -p tcp")),
+        "nat leaves inbound connections alone"
+    );
+    let shown = set.dry_run();
+    assert!(shown.contains("# ip -4 rule add pref 133 fwmark 1337 lookup 133\n"), "{shown}");
+    assert!(shown.contains("# ip -6 route replace local default dev lo table 133\n"), "{shown}");
+
+    // Only some ports.
+    let some = plan(&flags(|flags| {
+        flags.inbound_interception_mode = "TPROXY".to_owned();
+        flags.inbound_ports = "80".to_owned();
+    }));
+    let some: Vec<String> = some.unwrap().v4.mangle.unwrap().lines().collect();
+    assert!(
+        some.contains(&"-A ISTIO_INBOUND -p tcp -m tcp --dport 80 -j ISTIO_TPROXY".to_owned()),
+        "{some:?}"
+    );
+    assert!(!some.iter().any(|rule| rule.contains("15021")), "{some:?}");
+}
+
+#[test]
+fn rules_of_tproxy_are_found_again() {
+    let wanted = |change: fn(&mut CaptureFlags)| {
+        let flags = flags(|flags| {
+            flags.inbound_interception_mode = "TPROXY".to_owned();
+            change(flags);
+        });
+        plan(&flags).unwrap().v4.mangle.unwrap()
+    };
+    let (plain, other) = (wanted(|_| ()), wanted(|flags| flags.proxy_uid = "7".to_owned()));
+    let saved = plain.restore();
+    assert_eq!(plain.compare(&saved), State::Same);
+    assert_eq!(plain.compare("*nat\nCOMMIT\n"), State::Absent);
+    assert_eq!(other.compare(&saved), State::Different);
+    let replaced = other.replace(&saved);
+    for rule in plain.lines().filter_map(|line| line.strip_prefix("-A OUTPUT").map(str::to_owned)) {
+        assert!(replaced.contains(&format!("-D OUTPUT{rule}\n")), "{rule} in {replaced}");
+    }
+    let cleaned = other.cleanup(&saved).unwrap();
+    assert!(cleaned.starts_with("*mangle\n") && cleaned.contains("-X ISTIO_TPROXY\n"), "{cleaned}");
+}
+
+#[test]
 fn order_where_it_matters() {
     let rules = rules(
         &flags(|flags| {
@@ -286,7 +368,7 @@ fn all_problems_at_once() {
             "--inbound-tunnel-port: \"+15008\" is not a port; write a number from 1 to 65535",
             "--inbound-capture-port: \"x\" is the port of --envoy-port as well; inbound and outbound connections need different ones",
             "--proxy-uid: \"root\" is not a numeric id; names are not looked up",
-            "--istio-inbound-interception-mode: \"redirect\" is not a mode; REDIRECT is the one to use",
+            "--istio-inbound-interception-mode: \"redirect\" is not a mode; write REDIRECT or TPROXY",
             "--istio-inbound-ports: \"80,*\" mixes * with other entries; write * alone, or the list",
             "--istio-local-exclude-ports: \"70000\" is not a port; write a number from 1 to 65535",
             "--istio-local-exclude-ports: \"-1\" is not a port; write a number from 1 to 65535",
@@ -305,11 +387,7 @@ fn all_problems_at_once() {
 #[test]
 fn what_is_not_supported_says_so() {
     type Change = fn(&mut CaptureFlags);
-    let table: [(Change, &str); 4] = [
-        (
-            |flags| flags.inbound_interception_mode = "TPROXY".to_owned(),
-            "interception mode TPROXY is not supported yet: use REDIRECT",
-        ),
+    let table: [(Change, &str); 3] = [
         (
             |flags| flags.inbound_interception_mode = "NONE".to_owned(),
             "interception mode NONE is not supported yet: leave out the capture step instead",
@@ -360,6 +438,7 @@ fn with_guests() -> Table {
     }))
     .unwrap()
     .v4
+    .nat
 }
 
 #[test]
@@ -400,7 +479,7 @@ fn loaded_rules_are_recognised() {
     for (what, saved, expected) in table {
         assert_eq!(wanted.compare(&saved), expected, "{what}");
     }
-    assert_eq!(plan(&CaptureFlags::default()).unwrap().v4.compare(SAVED), State::Different);
+    assert_eq!(plan(&CaptureFlags::default()).unwrap().v4.nat.compare(SAVED), State::Different);
 }
 
 #[test]
@@ -428,7 +507,7 @@ fn cleanup_removes_ours_and_leaves_the_rest() {
 
 #[test]
 fn rules_of_other_flags_do_not_stay_behind() {
-    let plain = plan(&CaptureFlags::default()).unwrap().v4;
+    let plain = plan(&CaptureFlags::default()).unwrap().v4.nat;
     let without_chains = "*nat\n-A PREROUTING -i eth1 -j RETURN\nCOMMIT\n";
     for text in [plain.replace(SAVED), plain.cleanup(SAVED).unwrap()] {
         for rule in ["PREROUTING -i eth1", "PREROUTING -i docker0", "OUTPUT -o eth1"] {
@@ -458,6 +537,7 @@ proptest! {
     fn no_flag_can_add_a_line(text in "[0-9a-z,.:/*+ \\n!-]{0,30}", which in 0..8_u8) {
         let flags = flags(|flags| {
             flags.v6 = true;
+            flags.inbound_interception_mode = if which % 2 == 0 { "TPROXY" } else { "REDIRECT" }.to_owned();
             let field = match which {
                 0 => &mut flags.envoy_port,
                 1 => &mut flags.proxy_uid,
@@ -471,9 +551,9 @@ proptest! {
             *field = text;
         });
         if let Ok(set) = plan(&flags) {
-            for table in [Some(set.v4), set.v6].into_iter().flatten() {
+            for table in [Some(&set.v4), set.v6.as_ref()].into_iter().flatten().flat_map(Tables::all) {
                 let text = table.restore();
-                prop_assert_eq!(text.lines().count(), 1 + CHAINS.len() + table.rules().len() + 1);
+                prop_assert_eq!(text.lines().count(), 1 + table.chains.len() + table.len() + 1);
                 prop_assert_eq!(table.compare(&text.replace("-I PREROUTING 1", "-A PREROUTING")) != State::Absent, true);
             }
         }
