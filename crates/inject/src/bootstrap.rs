@@ -16,6 +16,9 @@ mod check;
 mod discovery;
 mod listeners;
 mod node;
+mod probes;
+mod statistics;
+mod variable;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,6 +26,9 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 pub use check::{BootstrapError, BootstrapProblem};
+pub use probes::{AppProbe, Call};
+pub use statistics::Statistics;
+pub use variable::{as_argument, variable};
 
 /// Name of the cluster of the control plane; dashboards count its connections under it.
 pub const DISCOVERY_CLUSTER: &str = "xds-grpc";
@@ -41,6 +47,8 @@ pub enum Role {
 }
 
 /// Who the proxy is. The control plane believes of this only what its token proves.
+///
+/// What is known only when the pod runs is a [`variable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// What it is.
@@ -53,8 +61,10 @@ pub struct Node {
     pub service_account: String,
     /// Domain below which services have their names, `cluster.local` unless changed.
     pub domain: String,
-    /// Addresses of the pod, the primary one first.
-    pub addresses: Vec<IpAddr>,
+    /// The primary address of the pod.
+    pub address: String,
+    /// All its addresses between commas, the primary one first.
+    pub all_addresses: String,
     /// Labels of the pod.
     pub labels: BTreeMap<String, String>,
     /// The Kubernetes cluster it runs in; empty if unknown.
@@ -133,7 +143,31 @@ pub struct BootstrapOptions {
     pub ready_port: Option<u16>,
     /// Port of the metrics listener (15090), `None` to leave it out.
     pub metrics_port: Option<u16>,
+    /// Whether the pod has an address of IPv6, so that its listeners answer there too.
+    pub ipv6: bool,
+    /// What an application beside the proxy needs of it.
+    pub beside: Beside,
 }
+
+/// What the bootstrap holds for the application beside the proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Probes that the readiness listener answers for the application.
+    pub probes: Vec<AppProbe>,
+    /// The address of the pod is a variable that stands for one of IPv6.
+    pub brackets: bool,
+    /// The value of [`DRAIN_HEADER`] that starts the draining of inbound connections; `None` to leave that out.
+    pub drain: Option<String>,
+    /// Which statistics are kept, and how.
+    pub statistics: Statistics,
+    /// Values of Envoy's runtime.
+    pub runtime: BTreeMap<String, String>,
+}
+
+/// The path of the readiness listener that starts the draining of inbound connections.
+pub const DRAIN_PATH: &str = "/drain";
+/// The header that must come with it: the port is open to the whole network.
+pub const DRAIN_HEADER: &str = "x-pilothouse-drain";
 
 /// Makes the bootstrap, or names everything that is wrong with the options.
 pub fn bootstrap(options: &BootstrapOptions) -> Result<Value, BootstrapError> {
@@ -146,9 +180,17 @@ pub fn bootstrap(options: &BootstrapOptions) -> Result<Value, BootstrapError> {
         admin,
         ready_port,
         metrics_port,
+        ipv6: _,
+        beside,
     } = options;
     let source = json!({"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"});
-    Ok(json!({
+    let mut clusters = vec![listeners::admin_cluster(admin), discovery::cluster(options)];
+    clusters.extend(probes::clusters(&beside.probes, &node.address));
+    // Regular expressions of users are larger than Envoy's default allows; Istio's bound.
+    let mut runtime =
+        serde_json::Map::from_iter([("re2.max_program_size.error_level".to_owned(), json!(32768))]);
+    runtime.extend(beside.runtime.iter().map(|(key, value)| (key.clone(), statistics::scalar(value))));
+    let mut made = json!({
         "node": node::node(node, *ready_port, *metrics_port),
         "admin": {"address": listeners::admin_address(admin)},
         "dynamic_resources": {
@@ -159,15 +201,13 @@ pub fn bootstrap(options: &BootstrapOptions) -> Result<Value, BootstrapError> {
             "lds_config": source,
         },
         "static_resources": {
-            "clusters": [listeners::admin_cluster(admin), discovery::cluster(options)],
-            "listeners": listeners::listeners(node, *ready_port, *metrics_port),
+            "clusters": clusters,
+            "listeners": listeners::listeners(options),
         },
-        "layered_runtime": {"layers": [{
-            "name": "static",
-            // Regular expressions of users are larger than Envoy's default allows; Istio's bound.
-            "static_layer": {"re2.max_program_size.error_level": 32768},
-        }]},
-    }))
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": runtime}]},
+    });
+    statistics::add(&beside.statistics, &mut made);
+    Ok(made)
 }
 
 /// The SDS file with the token.

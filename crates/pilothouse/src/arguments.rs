@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
-    bootstrap, capture, completion, explain, generate, proxy_status, serve, token, validate, version,
+    bootstrap, capture, completion, explain, generate, inject, proxy_status, serve, token, validate, version,
 };
 
 /// The command line.
@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Explain(explain::Arguments),
     Bootstrap(Box<bootstrap::Arguments>),
     Capture(Box<capture::Arguments>),
+    Inject(Box<inject::Arguments>),
     Token(token::Arguments),
     ProxyStatus(proxy_status::Arguments),
     Completion(completion::Arguments),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use pilothouse_config::Pod;
 use pilothouse_inject::bootstrap::{
-    Admin, BootstrapOptions, Files, Node, Role, Security, bootstrap, root_secret, token_secret,
+    Admin, Beside, BootstrapOptions, Files, Node, Role, Security, bootstrap, root_secret, token_secret,
 };
 use pilothouse_runtime::{Clock, private_file};
 use pilothouse_serve::identity::{self, AUDIENCE, Folders};
@@ -169,14 +169,20 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     } else {
         Security::Tls { server_name: server_name.clone(), files: files.clone() }
     };
+    let addresses = match pod {
+        Some(pod) if node.ip.is_empty() => pod.addresses.clone(),
+        _ => node.ip.clone(),
+    };
     let options = BootstrapOptions {
-        node: node_of(workload, *role, pod, node),
+        node: node_of(workload, *role, pod, &addresses, node),
         discovery_host: host,
         discovery_port: port,
         security,
         admin: ports.admin_pipe.clone().map_or(Admin::Port(ports.admin_port), Admin::Pipe),
         ready_port: Some(ports.ready_port).filter(|port| *port != 0),
         metrics_port: Some(ports.metrics_port).filter(|port| *port != 0),
+        ipv6: addresses.iter().any(IpAddr::is_ipv6),
+        beside: Beside::default(),
     };
     let made = bootstrap(&options).map_err(Failure::usage)?;
     let Some(into) = &write.write else {
@@ -213,8 +219,14 @@ fn credentials(
     folder.value("root-sds.json", &root_secret(files, server_name))
 }
 
-fn node_of(workload: &Workload, role: Kind, pod: Option<&Pod>, arguments: &NodeArguments) -> Node {
-    let NodeArguments { ip, label, service_account, uid: _, domain, cluster_id, network } = arguments;
+fn node_of(
+    workload: &Workload,
+    role: Kind,
+    pod: Option<&Pod>,
+    addresses: &[IpAddr],
+    arguments: &NodeArguments,
+) -> Node {
+    let NodeArguments { ip: _, label, service_account, uid: _, domain, cluster_id, network } = arguments;
     let mut labels: std::collections::BTreeMap<String, String> = pod
         .map(|pod| pod.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
         .unwrap_or_default();
@@ -229,10 +241,8 @@ fn node_of(workload: &Workload, role: Kind, pod: Option<&Pod>, arguments: &NodeA
         namespace: workload.namespace.clone(),
         service_account: service_account.clone().or(of_pod).unwrap_or_else(|| "default".to_owned()),
         domain: domain.clone(),
-        addresses: match pod {
-            Some(pod) if ip.is_empty() => pod.addresses.clone(),
-            _ => ip.clone(),
-        },
+        address: addresses.first().map(ToString::to_string).unwrap_or_default(),
+        all_addresses: addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         labels,
         cluster_id: cluster_id.clone(),
         network: network.clone(),

@@ -13,6 +13,7 @@ mod completion;
 mod exit;
 mod explain;
 mod generate;
+mod inject;
 mod output;
 mod pods;
 mod proxy_status;

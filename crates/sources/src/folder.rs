@@ -60,7 +60,7 @@ impl Folder {
     /// An empty one. `domain` is the DNS domain of services, `cluster.local` normally.
     pub fn new(domain: &str) -> Self {
         Self {
-            settings: CheckSettings { domain: Name::from(domain), parse_yaml: objects::parse_one },
+            settings: CheckSettings { domain: Name::from(domain), parse_yaml: objects::parse },
             files: BTreeMap::new(),
             holders: BTreeMap::new(),
             served: BTreeMap::new(),

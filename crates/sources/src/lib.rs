@@ -19,4 +19,5 @@ mod yaml;
 
 pub use folder::{Folder, Seen};
 pub use load::{Loaded, NotFound, load};
+pub use objects::parse;
 pub use watch::{Directory, Outlet, WatchError, watch};

@@ -95,8 +95,8 @@ pub(crate) fn unreadable(file: &Arc<str>, at: Option<Position>, why: &str) -> Di
     finding
 }
 
-/// Parses the text of settings within an object.
-pub(crate) fn parse_one(text: &str) -> Result<Value, String> {
+/// Parses a text with one document of YAML or JSON; an empty text is null. The error names line and column.
+pub fn parse(text: &str) -> Result<Value, String> {
     let documents = yaml::documents(text).map_err(|error| error.to_string())?;
     match documents.as_slice() {
         [] => Ok(Value::Null),

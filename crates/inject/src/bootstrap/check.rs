@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::variable::is_variable;
 use super::{Admin, BootstrapOptions, Files, Node, Security};
 
 /// The longest path of a UNIX socket in Linux, without the zero at its end.
@@ -36,26 +37,40 @@ pub struct BootstrapError {
 
 /// Looks for everything that is wrong.
 pub(super) fn check(options: &BootstrapOptions) -> Result<(), BootstrapError> {
-    let BootstrapOptions { node, discovery_host, discovery_port, security, admin, ready_port, metrics_port } =
-        options;
+    let BootstrapOptions {
+        node,
+        discovery_host,
+        discovery_port,
+        security,
+        admin,
+        ready_port,
+        metrics_port,
+        ipv6: _,
+        beside: _,
+    } = options;
     let mut problems = Vec::new();
     let mut problem = |what, value: &str, reason| {
         problems.push(BootstrapProblem { what, value: value.to_owned(), reason });
     };
 
-    let Node { role: _, pod, namespace, service_account, domain, addresses, .. } = node;
+    let Node { role: _, pod, namespace, service_account, domain, address, all_addresses, .. } = node;
     for (what, value) in
         [("pod", pod), ("namespace", namespace), ("service account", service_account), ("domain", domain)]
     {
-        if !is_name(value) {
+        if !is_variable(value) && !is_name(value) {
             problem(what, value, "is not a name");
         }
     }
     if namespace.contains('.') {
         problem("namespace", namespace, "has a dot in it; the node id could not be taken apart again");
     }
-    if addresses.is_empty() {
+    if address.is_empty() {
         problem("addresses", "", "must name at least one address of the pod");
+    }
+    for part in std::iter::once(address.as_str()).chain(all_addresses.split(',')) {
+        if !part.is_empty() && !is_variable(part) && part.parse::<IpAddr>().is_err() {
+            problem("addresses", part, "is not an address");
+        }
     }
     if discovery_host.parse::<IpAddr>().is_err() && !is_name(discovery_host) {
         problem("discovery host", discovery_host, "is neither a name nor an address");

@@ -12,7 +12,8 @@ pub(super) fn node(node: &Node, ready_port: Option<u16>, metrics_port: Option<u1
         namespace,
         service_account,
         domain,
-        addresses,
+        address,
+        all_addresses,
         labels,
         cluster_id,
         network,
@@ -23,7 +24,6 @@ pub(super) fn node(node: &Node, ready_port: Option<u16>, metrics_port: Option<u1
         Role::Sidecar => "sidecar",
         Role::Router => "router",
     };
-    let address = addresses.first().map(ToString::to_string).unwrap_or_default();
 
     // Numbers and booleans are texts in this map: that is how all who read it expect them.
     let mut all = Map::new();
@@ -39,7 +39,7 @@ pub(super) fn node(node: &Node, ready_port: Option<u16>, metrics_port: Option<u1
     put("NETWORK", network);
     put("WORKLOAD_NAME", workload);
     put("INTERCEPTION_MODE", "REDIRECT");
-    put("INSTANCE_IPS", &addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    put("INSTANCE_IPS", all_addresses);
     put("ENVOY_STATUS_PORT", &ready_port.map(|port| port.to_string()).unwrap_or_default());
     put("ENVOY_PROMETHEUS_PORT", &metrics_port.map(|port| port.to_string()).unwrap_or_default());
     for (key, value) in metadata {

@@ -8,7 +8,8 @@ fn options() -> BootstrapOptions {
             namespace: "shop".to_owned(),
             service_account: "cart".to_owned(),
             domain: "cluster.local".to_owned(),
-            addresses: vec!["10.0.0.7".parse().unwrap()],
+            address: "10.0.0.7".to_owned(),
+            all_addresses: "10.0.0.7".to_owned(),
             labels: BTreeMap::from([("app".to_owned(), "cart".to_owned())]),
             cluster_id: "Kubernetes".to_owned(),
             network: String::new(),
@@ -24,6 +25,8 @@ fn options() -> BootstrapOptions {
         admin: Admin::Port(15000),
         ready_port: Some(15021),
         metrics_port: Some(15090),
+        ipv6: false,
+        beside: Beside::default(),
     }
 }
 
@@ -64,7 +67,8 @@ fn the_node_speaks_istio() {
         options.node.role = Role::Router;
         options.node.labels.clear();
         options.node.workload.clear();
-        options.node.addresses.push("fd00::7".parse().unwrap());
+        options.node.all_addresses.push_str(",fd00::7");
+        options.ipv6 = true;
     });
     assert_eq!(gateway["node"]["id"], "router~10.0.0.7~cart-0.shop~shop.svc.cluster.local");
     assert_eq!(gateway["node"]["cluster"], "cart-0.shop");
@@ -177,7 +181,7 @@ fn all_problems_at_once() {
     options.node.pod = "a~b".to_owned();
     options.node.namespace = "a.b".to_owned();
     options.node.service_account = String::new();
-    options.node.addresses.clear();
+    options.node.address.clear();
     options.discovery_host = "a b".to_owned();
     options.discovery_port = 0;
     options.security = Security::Tls {
