@@ -67,8 +67,6 @@ pub enum DecodeError {
         kind: String,
         /// `metadata.name`.
         name: String,
-        /// Whether it is a kind of Istio or of the Gateway API, so that somebody may expect an effect.
-        mesh: bool,
     },
     /// A value has the wrong type.
     #[error("{path}: {message}")]
@@ -159,7 +157,6 @@ pub fn decode(value: &Value) -> Result<Decoded, DecodeError> {
                 api_version: api_version.to_owned(),
                 kind: kind.to_owned(),
                 name: name.to_owned(),
-                mesh: group.ends_with(".istio.io") || group == "gateway.networking.k8s.io",
             });
         }
     };

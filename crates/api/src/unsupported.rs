@@ -104,16 +104,7 @@ pub(crate) const LISTS: &[Fields] = &[
         kind: "Gateway",
         reason: Reason::Refused,
         below: &["spec.servers[].tls."],
-        paths: &[
-            "caCertCredentialName",
-            "caCertificates",
-            "caCrl",
-            "credentialNames",
-            "subjectAltNames",
-            "tlsCertificates",
-            "verifyCertificateHash",
-            "verifyCertificateSpki",
-        ],
+        paths: &["tlsCertificates[].caCertificates"],
     },
     Fields {
         kind: "Gateway",

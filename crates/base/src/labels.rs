@@ -54,6 +54,11 @@ impl Selector {
         self.0.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
+    /// Whether it picks everything that the other one picks.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.matches(&other.0)
+    }
+
     /// Whether nothing is required.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -16,6 +16,7 @@ mod header;
 mod host;
 mod labels;
 mod mesh;
+mod other_kinds;
 mod pattern;
 mod peer_authentication;
 mod pod;

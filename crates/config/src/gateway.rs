@@ -62,18 +62,60 @@ pub struct ServerTls {
 pub enum ServerTlsMode {
     /// Nothing is terminated here: a plain server that only redirects, or TLS routed by server name.
     Passthrough,
-    /// Terminated with the certificate of a secret in the namespace of the gateway workload (`SIMPLE` with `credentialName`).
-    Simple {
-        /// The name of the secret.
-        credential: Name,
-    },
-    /// Terminated with files of the proxy (`SIMPLE` with `serverCertificate` and `privateKey`).
-    SimpleFiles {
+    /// Terminated here (`SIMPLE`, `MUTUAL`, `OPTIONAL_MUTUAL`).
+    Terminate(Box<Termination>),
+    /// The mode or its certificates could not be understood, or is not supported: the server stays closed.
+    Closed,
+}
+
+/// How TLS is terminated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Termination {
+    /// The certificates of the server: one, or two of different kinds of key.
+    pub certificates: Vec<ServerCertificate>,
+    /// How certificates of clients are verified; none: they are not asked for one (`SIMPLE`).
+    pub clients: Option<ClientVerification>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum ServerCertificate {
+    /// In a secret in the namespace of the gateway workload.
+    Secret(Name),
+    /// In files of the proxy.
+    Files {
         /// The file with the chain.
         certificate: Name,
         /// The file with the key.
         key: Name,
     },
-    /// The mode or its certificates could not be understood, or is not supported: the server stays closed.
-    Closed,
+}
+
+/// How certificates of clients are verified. What is written here must all hold.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct ClientVerification {
+    /// Whether clients without a certificate are refused (`MUTUAL`).
+    pub required: bool,
+    /// Where the roots are.
+    pub roots: ClientRoots,
+    /// `subjectAltNames`: the certificate has one of these names; empty: any.
+    pub subject_alt_names: Vec<Name>,
+    /// `verifyCertificateSpki`: the public key is one of these (SHA-256 in base64); empty: any.
+    pub public_keys: Vec<Name>,
+    /// `verifyCertificateHash`: the certificate is one of these (SHA-256 in hexadecimal digits); empty: any.
+    pub fingerprints: Vec<Name>,
+}
+
+/// Where the roots of clients are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum ClientRoots {
+    /// For this name `x` in the secret `x-cacert`, or else in `x`, both in the namespace of the gateway workload.
+    Secret(Name),
+    /// In files of the proxy.
+    Files {
+        /// The file with the roots.
+        roots: Name,
+        /// `caCrl`: the file with revoked certificates.
+        revoked: Option<Name>,
+    },
 }

@@ -14,8 +14,17 @@ pub struct Secret {
     pub meta: Meta,
     /// A certificate with its key, from `tls.crt`/`tls.key` or `cert`/`key`.
     pub certificate: Option<Certificate>,
-    /// Roots to verify clients against, PEM, from `ca.crt` or `cacert`.
-    pub ca: Option<Arc<[u8]>>,
+    /// Roots to verify peers against, from `ca.crt` or `cacert`.
+    pub ca: Option<Roots>,
+}
+
+/// Roots to verify peers against, PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Roots {
+    /// The certificates.
+    pub certificates: Arc<[u8]>,
+    /// Lists of revoked certificates, from `ca.crl` or `crl`.
+    pub revoked: Option<Arc<[u8]>>,
 }
 
 /// A certificate with its private key, PEM.

@@ -165,6 +165,19 @@ pub enum ClientTlsMode {
     Closed,
 }
 
+impl ClientTlsMode {
+    /// Whether it needs something from a secret, which only gateways are given.
+    pub fn names_secret(&self) -> bool {
+        match self {
+            Self::Disable | Self::IstioMutual | Self::Closed => false,
+            Self::Simple { roots } => matches!(roots, Roots::Secret(_)),
+            Self::Mutual { certificate, roots } => {
+                matches!(certificate, ClientCertificate::Secret(_)) || matches!(roots, Roots::Secret(_))
+            }
+        }
+    }
+}
+
 /// Where the roots for a server's certificate are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Roots {
@@ -172,7 +185,7 @@ pub enum Roots {
     System,
     /// A file of the proxy (`caCertificates`).
     File(Name),
-    /// `credentialName`: the `-cacert` part of a secret.
+    /// `credentialName`: those that belong to a secret.
     Secret(Name),
     /// `insecureSkipVerify`.
     Unverified,

@@ -15,6 +15,8 @@ pub struct VirtualService {
     pub meta: Meta,
     /// Its hosts, complete; some may be wildcards.
     pub hosts: Vec<Hostname>,
+    /// The position of each of them in `spec.hosts`, where those that were left out are counted too.
+    pub host_places: Vec<usize>,
     /// Where it applies.
     pub gateways: Vec<GatewayRef>,
     /// Who may see it.
@@ -134,6 +136,56 @@ pub struct HttpMatch {
     pub gateways: Option<Vec<GatewayRef>>,
     /// `statPrefix`, empty if not written.
     pub stat_prefix: Name,
+}
+
+impl HttpMatch {
+    /// The prefix of the path, if nothing else is asked of a request; every path has the empty one. What is asked of the
+    /// client and of the listener is not looked at, see [`HttpMatch::is_for_every_client`].
+    pub fn only_prefix(&self) -> Option<&str> {
+        let Self {
+            index: _,
+            name: _,
+            uri,
+            ignore_uri_case: _,
+            scheme: None,
+            method: None,
+            authority: None,
+            headers,
+            without_headers,
+            query,
+            port: _,
+            source_labels: _,
+            source_namespace: _,
+            gateways: _,
+            stat_prefix: _,
+        } = self
+        else {
+            return None;
+        };
+        if !(headers.is_empty() && without_headers.is_empty() && query.is_empty()) {
+            return None;
+        }
+        match uri {
+            None => Some(""),
+            Some(StringMatch::Prefix(prefix)) if *prefix == "/" => Some(""),
+            Some(StringMatch::Prefix(prefix)) => Some(prefix.as_str()),
+            Some(StringMatch::Regex(regex)) => (*regex == "*" || *regex == ".*").then_some(""),
+            Some(StringMatch::Exact(_)) => None,
+        }
+    }
+
+    /// Whether it takes every request of the clients that it is for.
+    pub fn takes_everything(&self) -> bool {
+        self.only_prefix() == Some("")
+    }
+
+    /// Whether it is for every client, port and gateway of its object.
+    pub fn is_for_every_client(&self) -> bool {
+        self.port.is_none()
+            && self.source_labels.is_empty()
+            && self.source_namespace.is_none()
+            && self.gateways.is_none()
+    }
 }
 
 /// A match of a text.

@@ -54,8 +54,8 @@ catalogue! {
         "The text breaks the rules of its format. Objects that the file held before stay as they were; at start they are missing.");
     NOT_AN_OBJECT = ("PH0002", Error, "the document is not a Kubernetes object",
         "apiVersion, kind or metadata.name is missing or is not text. The document has no effect.");
-    UNKNOWN_KIND = ("PH0003", Note, "the kind is not one that Pilothouse reads",
-        "The object has no effect on the mesh. A kind of an Istio group that is not supported yet is named so.");
+    UNKNOWN_KIND = ("PH0003", Warning, "the kind is not one that Pilothouse reads",
+        "The object has no effect on the mesh. Only kinds of Istio and of the Gateway API, and Ingress, are reported; others are nobody's business here.");
     WRONG_SHAPE = ("PH0004", Error, "a value has the wrong type",
         "The object cannot be decoded, for example because a list stands where a map belongs. The last good version of the object stays in force; without one the object is missing.");
     UNKNOWN_FIELD = ("PH0005", Warning, "unknown field",
@@ -115,12 +115,10 @@ catalogue! {
     SELECTS_NOTHING = ("PH0209", Warning, "the selector picks no workload",
         "The object has no effect until such a workload appears.");
 
-    HOST_CONFLICT = ("PH0301", Warning, "two objects define the same host",
-        "The documented order picks one: the client's own namespace, a Service before a ServiceEntry, the older one, then by name. The other one is not used there.");
     RULE_CONFLICT = ("PH0302", Warning, "two objects rule the same thing",
         "The older one counts; the younger one is not used there.");
     PORT_CONFLICT = ("PH0303", Error, "two services claim the same address and port",
-        "The first one in the documented order is served; the other one cannot be reached by that address.");
+        "Bytes are told apart by address and port alone. The older service is served; the other one, of the same namespace, cannot be reached there.");
     SERVER_CONFLICT = ("PH0304", Error, "two gateway servers cannot share the port",
         "The first one is served; the other one is left out.");
 
@@ -130,6 +128,10 @@ catalogue! {
         "Only one policy counts per scope: the oldest. A policy with a selector in the root namespace never counts.");
     INVALID_CERTIFICATE = ("PH0403", Error, "the certificate or key cannot be used",
         "Only the server that needs it stays closed; others go on.");
+    GATEWAYS_ONLY_SECRET = ("PH0404", Warning, "only gateways are given the secret",
+        "A service account must not reach for every secret of its namespace, so sidecars get none, and their connections to the host fail. Gateways use the secret of their own namespace. Istio sends plain text from sidecars, in silence.");
+    NOT_ENFORCED = ("PH0405", Error, "the security rule is not enforced",
+        "Rules of this kind are not supported yet. Traffic goes on as if the object were not there, so what it forbids is let through. PeerAuthentication is enforced.");
 
     REJECTED_BY_PROXY = ("PH0501", Error, "a proxy rejected a resource",
         "The proxy keeps its last good version of the resource; everything else it was sent goes on.");

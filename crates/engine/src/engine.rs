@@ -82,7 +82,11 @@ impl Engine {
             .filter(|change| {
                 matches!(
                     change.key().kind,
-                    Kind::VirtualService | Kind::DestinationRule | Kind::Gateway | Kind::PeerAuthentication
+                    Kind::VirtualService
+                        | Kind::DestinationRule
+                        | Kind::ServiceEntry
+                        | Kind::Gateway
+                        | Kind::PeerAuthentication
                 )
             })
             .map(|change| (change.key().clone(), matches!(change, Change::Apply { .. })))

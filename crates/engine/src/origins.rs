@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pilothouse_base::{Kind, ObjectKey};
-use pilothouse_view::query::{HostKey, HostSource, ListenerKey, Otherwise};
+use pilothouse_view::query::{HostKey, HostSource, ListenerKey, Otherwise, SecretKey, SecretSource};
 use pilothouse_view::{InboundCluster, Query};
 use pilothouse_world::{ServiceRef, World};
 
@@ -52,9 +52,12 @@ pub(crate) fn of(query: &Query, world: &World) -> Arc<[ObjectKey]> {
                 service(&port.service, &mut all);
             }
         }
-        Query::Secret(key) => {
-            all.insert(ObjectKey::new(Kind::Secret, key.namespace.clone(), key.name.clone()));
-        }
+        Query::Secret(SecretKey { source, resource: _ }) => match source {
+            SecretSource::Certificate { namespace, name } | SecretSource::Roots { namespace, name } => {
+                all.insert(ObjectKey::new(Kind::Secret, namespace.clone(), name.clone()));
+            }
+            SecretSource::CertificateFiles { .. } | SecretSource::RootFiles { .. } => {}
+        },
         _ => {}
     }
     all.into_iter().collect()

@@ -86,18 +86,7 @@ fn both_ends_of_the_supported_range_of_envoy_accept_every_scenario() {
 }
 
 /// Codes that no scenario can produce, and why.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("PH0208", "nothing looks at the endpoints of subsets yet"),
-    (
-        "PH0301",
-        "nothing compares the hosts of services yet; the order that picks one is in services/visibility",
-    ),
-    (
-        "PH0303",
-        "nothing compares the addresses of services yet; the order is in services/one-port-many-services",
-    ),
-    ("PH0501", "comes from a running proxy"),
-];
+const ELSEWHERE: &[(&str, &str)] = &[("PH0501", "comes from a running proxy")];
 
 #[test]
 fn every_code_of_the_catalogue_has_a_scenario() {

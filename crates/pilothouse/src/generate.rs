@@ -222,7 +222,7 @@ fn role_of(pod: &Pod, loaded: &Loaded) -> AsRole {
 }
 
 /// The findings of both judges in one stable order.
-fn together(files: Vec<Diagnostic>, references: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(crate) fn together(files: Vec<Diagnostic>, references: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut all = Diagnostics::default();
     all.extend(files);
     all.extend(references);

@@ -1,4 +1,4 @@
-//! `validate`: is every object well formed?
+//! `validate`: is every object well formed, and do they fit together?
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use pilothouse_diag::{Diagnostic, Severity, render};
+use pilothouse_engine::Engine;
+use pilothouse_sources::Loaded;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+use crate::generate::together;
 use crate::output::{Form, Output};
 
-/// Checks manifests, each object by itself.
+/// Checks manifests, each object by itself and all of them together.
 ///
 /// Reads YAML and JSON files, and all of them below a folder; hidden files are left out. Findings go to standard output, a
-/// summary to standard error. Objects of kinds that Pilothouse does not read are left alone.
+/// summary to standard error. What objects say of each other (destinations, subsets, gateways, secrets) is looked at as if the
+/// manifests were the whole mesh, unless there is but one object or --alone is given.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  pilothouse validate manifests/\n  helm template shop | pilothouse validate -\n  \
@@ -27,6 +31,9 @@ pub(crate) struct Arguments {
     /// The least finding that makes the exit code 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     fail_on: FailOn,
+    /// Look at each object by itself: the manifests are a part of a mesh
+    #[arg(long)]
+    alone: bool,
     /// The form of the findings
     #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
     output: Form,
@@ -66,19 +73,28 @@ struct Report<'d> {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    let Arguments { paths, fail_on, output: form, domain } = arguments;
+    let Arguments { paths, fail_on, alone, output: form, domain } = arguments;
     let (standard, paths): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.as_os_str() == "-");
     let texts = if standard.is_empty() { None } else { Some((Arc::from("-"), standard_input()?)) };
-    let loaded = pilothouse_sources::load(&paths, texts, domain).map_err(Failure::not_found)?;
-    let findings = &loaded.diagnostics;
+    let Loaded { changes, diagnostics, files } =
+        pilothouse_sources::load(&paths, texts, domain).map_err(Failure::not_found)?;
+    let objects = changes.len();
+    let findings = if *alone || objects < 2 {
+        diagnostics
+    } else {
+        let mut engine = Engine::new();
+        engine.apply(changes);
+        together(diagnostics, engine.diagnostics())
+    };
+    let findings = &findings;
     if *form == Form::Text {
         let text: Vec<String> = findings.iter().map(render::text).collect();
         output.answer(&text.join("\n"));
     } else {
-        let report = Report { files: loaded.files, objects: loaded.changes.len(), findings };
+        let report = Report { files, objects, findings };
         output.value(*form, &report)?;
     }
-    let read = format!("{} in {}", count(loaded.changes.len(), "object"), count(loaded.files, "file"));
+    let read = format!("{} in {}", count(objects, "object"), count(files, "file"));
     let summary = match render::summary(findings) {
         none if none.is_empty() => "nothing to say".to_owned(),
         some => some,

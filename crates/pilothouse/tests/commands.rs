@@ -64,6 +64,20 @@ fn names(list: &Value, field: &str) -> Vec<String> {
     list.as_array().unwrap().iter().map(|one| one[field].as_str().unwrap().to_owned()).collect()
 }
 
+/// A rule and a destination for hosts that nobody defines.
+const UNRELATED: &str = "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: cart, namespace: shop }
+spec:
+  hosts: [ cart ]
+  http: [{ route: [{ destination: { host: cart } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: cart, namespace: shop }
+spec: { host: cart }
+";
+
 const TYPO: &str = "\
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -116,6 +130,23 @@ fn validate_names_place_and_help() {
     assert_eq!(report["objects"], 1);
     let run = with_input(&["validate", "-", "-o", "yaml"], TYPO).ends(0);
     assert!(run.answer.contains("code: PH0005"), "{}", run.answer);
+}
+
+#[test]
+fn validate_looks_at_all_objects_together_unless_told_otherwise() {
+    let run = with_input(&["validate", "-", "-o", "json"], UNRELATED).ends(1);
+    let report = run.json();
+    let codes: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["PH0201", "PH0207"]);
+    assert_eq!(report["findings"][0]["place"]["line"], 6);
+    let run = with_input(&["validate", "-", "--alone"], UNRELATED).ends(0);
+    assert_eq!(run.answer, "");
+    // One object says nothing about the mesh around it.
+    with_input(&["validate", "-"], UNRELATED.split_once("---").unwrap().0).ends(0);
+    // The demo's manifests are a whole mesh, and generate finds the same in it.
+    let generated = pilothouse(&["generate", "--config", &shop(), "--proxy", "web.shop"]).ends(0);
+    assert_eq!(generated.remarks, pilothouse(&["validate", &shop()]).ends(0).answer);
 }
 
 #[test]

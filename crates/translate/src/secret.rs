@@ -1,25 +1,42 @@
 //! Secrets: from objects, and the certificates that are issued per stream.
 
-use std::sync::Arc;
-
 use pilothouse_base::Name;
 use pilothouse_config::Certificate;
+use pilothouse_config::secret::Roots;
 use pilothouse_envoy_api as envoy;
 use pilothouse_envoy_api::Message as _;
-use pilothouse_view::plan::SecretPlan;
+use pilothouse_view::plan::{SecretMaterial, SecretPlan};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// The secret of a plan. Of a plan with both a certificate and roots, the certificate is taken, unless the name asks
-/// for the roots.
+use crate::tls;
+
+/// The secret of a plan. Files are read again by Envoy when something is moved into their folder, as Kubernetes does.
 pub fn secret(plan: &SecretPlan) -> envoy::tls::Secret {
-    let SecretPlan { name, certificate, ca } = plan;
-    let roots_wanted = name.as_str().ends_with("-cacert");
-    match (certificate, ca) {
-        (Some(Certificate { chain, key }), roots) if !(roots_wanted && roots.is_some()) => {
+    let SecretPlan { name, material } = plan;
+    match material {
+        SecretMaterial::Certificate(Certificate { chain, key }) => {
             with_certificate(name, chain.to_vec(), key.reveal().to_vec())
         }
-        (_, Some(roots)) => with_roots(name, Arc::clone(roots).to_vec()),
-        (_, None) => with_roots(name, Vec::new()),
+        SecretMaterial::Roots(Roots { certificates, revoked }) => roots(
+            name,
+            envoy::tls::CertificateValidationContext {
+                trusted_ca: Some(inline(certificates.to_vec())),
+                crl: revoked.as_ref().map(|list| inline(list.to_vec())),
+                ..Default::default()
+            },
+        ),
+        SecretMaterial::CertificateFiles { certificate, key } => envoy::tls::Secret {
+            name: name.to_string(),
+            r#type: Some(envoy::tls::secret::Type::TlsCertificate(tls::files(certificate, key))),
+        },
+        SecretMaterial::RootFiles { roots: file, revoked } => roots(
+            name,
+            envoy::tls::CertificateValidationContext {
+                trusted_ca: Some(tls::file(file.as_str())),
+                crl: revoked.as_ref().map(|file| tls::file(file.as_str())),
+                ..Default::default()
+            },
+        ),
     }
 }
 
@@ -41,7 +58,11 @@ pub fn workload_secret(name: &Name, chain_pem: &[u8], key_pem: &[u8]) -> Zeroizi
 
 /// The encoded secret with the roots of the mesh.
 pub fn root_secret(name: &Name, roots_pem: &[u8]) -> Vec<u8> {
-    envoy::encode(&with_roots(name, roots_pem.to_vec()))
+    let context = envoy::tls::CertificateValidationContext {
+        trusted_ca: Some(inline(roots_pem.to_vec())),
+        ..Default::default()
+    };
+    envoy::encode(&roots(name, context))
 }
 
 fn with_certificate(name: &Name, chain: Vec<u8>, key: Vec<u8>) -> envoy::tls::Secret {
@@ -55,13 +76,10 @@ fn with_certificate(name: &Name, chain: Vec<u8>, key: Vec<u8>) -> envoy::tls::Se
     }
 }
 
-fn with_roots(name: &Name, roots: Vec<u8>) -> envoy::tls::Secret {
+fn roots(name: &Name, context: envoy::tls::CertificateValidationContext) -> envoy::tls::Secret {
     envoy::tls::Secret {
         name: name.to_string(),
-        r#type: Some(envoy::tls::secret::Type::ValidationContext(envoy::tls::CertificateValidationContext {
-            trusted_ca: Some(inline(roots)),
-            ..Default::default()
-        })),
+        r#type: Some(envoy::tls::secret::Type::ValidationContext(context)),
     }
 }
 

@@ -214,6 +214,9 @@ fn tls(
             }
         };
         return match &wanted.mode {
+            // Their service accounts must not reach for any secret of the namespace, and what never comes would only hold up
+            // the proxy's start.
+            mode if key.role == Role::Sidecar && mode.names_secret() => UpstreamTls::Closed,
             ClientTlsMode::Disable => UpstreamTls::None,
             ClientTlsMode::IstioMutual => UpstreamTls::Mesh(MeshTls {
                 sni: wanted.sni.clone().unwrap_or(sni),

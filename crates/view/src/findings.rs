@@ -1,16 +1,18 @@
 //! What is to be said about an object's references to others: destinations, subsets, gateways, secrets. The object is
 //! looked at as its own namespace sees the mesh.
 
+mod entries;
 mod servers;
 
 use std::collections::BTreeSet;
 
-use pilothouse_base::{Hostname, Kind, ObjectKey, Protocol};
-use pilothouse_config::VirtualService;
+use pilothouse_base::{Hostname, Kind, ObjectKey, Protocol, Selector};
 use pilothouse_config::service::Resolution;
 use pilothouse_config::virtual_service::{Destination, GatewayRef, HttpAction, HttpDestination};
+use pilothouse_config::{DestinationRule, Service, VirtualService};
 use pilothouse_diag::{Diagnostic, Diagnostics, FieldPath, catalogue};
 
+use crate::backends::backends;
 use crate::reader::Reader;
 
 pub(crate) fn findings(object: &ObjectKey, read: &mut Reader<'_>) -> Vec<Diagnostic> {
@@ -19,6 +21,7 @@ pub(crate) fn findings(object: &ObjectKey, read: &mut Reader<'_>) -> Vec<Diagnos
         Kind::VirtualService => virtual_service(object, read, &mut out),
         Kind::DestinationRule => destination_rule(object, read, &mut out),
         Kind::Gateway => servers::gateway(object, read, &mut out),
+        Kind::ServiceEntry => entries::service_entry(object, read, &mut out),
         Kind::PeerAuthentication => peer_authentication(object, read, &mut out),
         _ => {}
     }
@@ -149,9 +152,9 @@ fn overruled(key: &ObjectKey, object: &VirtualService, read: &mut Reader<'_>, ou
         .take_while(|header| header.meta.key != *key)
         .filter(|header| header.http_for_all && header.gateways.contains(&GatewayRef::Mesh))
         .collect();
-    for host in &object.hosts {
+    for (host, index) in object.hosts.iter().zip(&object.host_places) {
         if let Some(other) = before.iter().find(|header| header.hosts.contains(host)) {
-            out.report(catalogue::RULE_CONFLICT, &FieldPath::spec().field("hosts"))
+            out.report(catalogue::RULE_CONFLICT, &FieldPath::spec().field("hosts").index(*index))
                 .value(host)
                 .effect(format_args!("sidecars follow {} for this host", other.meta.key))
                 .help("put the rules of a host into one virtual service");
@@ -232,6 +235,9 @@ fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostic
             .value(&object.host)
             .effect("none until such a service appears");
     }
+    if let Some(target) = targets.by_host.get(&object.host) {
+        empty_subsets(&object, &target.service, read, out);
+    }
     if object.policy == Default::default() {
         return;
     }
@@ -249,6 +255,26 @@ fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostic
                 ),
             );
             return;
+        }
+    }
+}
+
+/// Subsets that none of the endpoints belongs to; nothing is said of a service without any.
+fn empty_subsets(rule: &DestinationRule, service: &Service, read: &mut Reader<'_>, out: &mut Diagnostics) {
+    if rule.subsets.iter().all(|subset| subset.labels.is_empty()) {
+        return;
+    }
+    let reached: Vec<_> = service.ports.iter().flat_map(|port| backends(service, port, read)).collect();
+    if reached.is_empty() {
+        return;
+    }
+    for subset in &rule.subsets {
+        let wanted = Selector::new(subset.labels.clone());
+        if !reached.iter().any(|one| wanted.matches(&one.labels)) {
+            let at = FieldPath::spec().field("subsets").index(subset.index);
+            out.report(catalogue::EMPTY_SUBSET, &at.field("labels"))
+                .value(&subset.name)
+                .effect("requests to the subset fail with 503 until such an endpoint appears");
         }
     }
 }

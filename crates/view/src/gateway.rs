@@ -3,6 +3,7 @@
 //! The first server that claims a port, a plain chain or a server name keeps it; a later one that cannot share is left
 //! out. A server whose certificate cannot be understood stays closed, alone.
 
+mod termination;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,23 +119,10 @@ impl<'a> At<'a> {
         let terminated = match tls.as_ref().map(|tls| &tls.mode) {
             Some(ServerTlsMode::Closed) => return,
             None | Some(ServerTlsMode::Passthrough) => None,
-            Some(ServerTlsMode::Simple { credential }) => {
-                let secret = names::credential(credential);
-                secrets.insert(SecretKey {
-                    resource: secret.clone(),
-                    namespace: self.key.client.namespace.clone(),
-                    name: credential.clone(),
-                });
-                Some(ServerTlsPlan::Credential {
-                    secret,
-                    http: !protocol.is_tcp() || *protocol == Protocol::Https,
-                })
+            Some(ServerTlsMode::Terminate(how)) => {
+                let http = !protocol.is_tcp() || *protocol == Protocol::Https;
+                Some(termination::plan(how, &self.key.client.namespace, http, secrets))
             }
-            Some(ServerTlsMode::SimpleFiles { certificate, key }) => Some(ServerTlsPlan::Files {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                http: !protocol.is_tcp() || *protocol == Protocol::Https,
-            }),
         };
         match (terminated, protocol.is_http() || *protocol == Protocol::Auto) {
             (None, true) => self.plain_http(shared, tables),

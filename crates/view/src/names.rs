@@ -40,6 +40,14 @@ pub fn host_port(host: &Hostname, port: u16) -> Name {
     Name::from(format!("{host}:{port}"))
 }
 
+/// What names of secrets with roots end in.
+pub const ROOTS: &str = "-cacert";
+
+/// The name of the secret with the roots that belong to a secret.
+pub fn roots(name: &Name) -> Name {
+    Name::from(format!("{name}{ROOTS}"))
+}
+
 /// The name of a secret resource that comes from a Secret.
 pub fn credential(name: &Name) -> Name {
     Name::from(format!("kubernetes://{name}"))

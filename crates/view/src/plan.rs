@@ -13,11 +13,11 @@ pub use cluster::{
     ClusterPlan, ClusterService, Discovery, DnsEndpoint, MeshTls, UpstreamProtocol, UpstreamTls,
 };
 pub use listener::{
-    ChainMatch, ChainPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network,
-    Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
+    ChainMatch, ChainPlan, ClientVerificationPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan,
+    ListenerPort, Network, Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 pub use route::{
     ActionPlan, CatchAll, HashPlan, MirrorPlan, RouteMatchPlan, RoutePlan, RouteTablePlan, RouteToPlan,
     VirtualHostPlan, WeightedPlan,
 };
-pub use secret::SecretPlan;
+pub use secret::{SecretMaterial, SecretPlan};

@@ -394,8 +394,39 @@ pub struct GatewayKey {
 pub struct SecretKey {
     /// The name it is asked for by.
     pub resource: Name,
-    /// The namespace of the object.
-    pub namespace: Namespace,
-    /// The name of the object.
-    pub name: Name,
+    /// Where it is.
+    pub source: SecretSource,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretSource {
+    /// The certificate of a Secret.
+    Certificate {
+        /// The namespace of the object.
+        namespace: Namespace,
+        /// The name of the object.
+        name: Name,
+    },
+    /// The roots of the Secret `<name>-cacert`, else those of the Secret `<name>`.
+    Roots {
+        /// The namespace of the objects.
+        namespace: Namespace,
+        /// The name.
+        name: Name,
+    },
+    /// Files of the proxy with a certificate and its key.
+    CertificateFiles {
+        /// The file with the chain.
+        certificate: Name,
+        /// The file with the key.
+        key: Name,
+    },
+    /// Files of the proxy with roots.
+    RootFiles {
+        /// The file with the roots.
+        roots: Name,
+        /// The file with revoked certificates.
+        revoked: Option<Name>,
+    },
 }

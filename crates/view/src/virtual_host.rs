@@ -136,7 +136,7 @@ impl Place<'_> {
             }
             for one in rule.matches.iter().filter(|one| self.applies(one, &virtual_service.gateways)) {
                 routes.push(self.route(object, rule, Some(one), read));
-                if takes_everything(one) {
+                if one.takes_everything() {
                     return;
                 }
             }
@@ -172,7 +172,7 @@ impl Place<'_> {
             name = format!("{name}.{}", one.name);
         }
         let matches = match one {
-            Some(one) if !takes_everything(one) || one.stat_prefix != "" => {
+            Some(one) if !one.takes_everything() || one.stat_prefix != "" => {
                 // What was decided here must not make equal routes differ.
                 RouteMatchPlan::Http(Box::new(HttpMatch {
                     port: None,
@@ -297,22 +297,6 @@ fn has_own_tls(policy: &TrafficPolicy) -> bool {
             ClientTlsMode::Simple { .. } | ClientTlsMode::Mutual { .. } | ClientTlsMode::Closed
         )
     })
-}
-
-/// Whether every request matches.
-fn takes_everything(one: &HttpMatch) -> bool {
-    let path = match &one.uri {
-        None => true,
-        Some(StringMatch::Prefix(prefix)) => *prefix == "/",
-        Some(StringMatch::Regex(regex)) => *regex == "*" || *regex == ".*",
-        Some(StringMatch::Exact(_)) => false,
-    };
-    path && one.scheme.is_none()
-        && one.method.is_none()
-        && one.authority.is_none()
-        && one.headers.is_empty()
-        && one.without_headers.is_empty()
-        && one.query.is_empty()
 }
 
 /// The name of spans: the only destination with its path, else the object.

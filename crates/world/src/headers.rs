@@ -47,10 +47,9 @@ impl VirtualServiceHeader {
             gateways: object.gateways.clone(),
             export_to: object.export_to.clone(),
             http: !object.http.is_empty(),
-            http_for_all: object
-                .http
-                .iter()
-                .any(|rule| rule.matches.is_empty() || rule.matches.iter().any(is_for_all)),
+            http_for_all: object.http.iter().any(|rule| {
+                rule.matches.is_empty() || rule.matches.iter().any(HttpMatch::is_for_every_client)
+            }),
             l4: !object.tcp.is_empty() || !object.tls.is_empty(),
             source_labels: l4_labels
                 .chain(http_labels)
@@ -63,14 +62,6 @@ impl VirtualServiceHeader {
     pub fn namespace(&self) -> &Namespace {
         self.meta.namespace()
     }
-}
-
-/// Whether a match looks at requests alone.
-fn is_for_all(one: &HttpMatch) -> bool {
-    one.port.is_none()
-        && one.gateways.is_none()
-        && one.source_labels.is_empty()
-        && one.source_namespace.is_none()
 }
 
 /// Where a destination rule applies.

@@ -28,6 +28,8 @@ pub struct Manifests {
     pub pods: BTreeMap<String, PodSpec>,
     /// Roots of the certificates made for gateways, as PEM, by host.
     pub certificate_roots: BTreeMap<String, String>,
+    /// The clients made for gateways that verify them, by the text that asked for them.
+    pub clients: BTreeMap<String, certificates::Clients>,
 }
 
 impl Manifests {
@@ -47,6 +49,7 @@ impl Manifests {
             let mut changed = false;
             for object in &mut objects {
                 changed |= certificates::fill(object, &mut all.certificate_roots)?;
+                changed |= certificates::fill_clients(object, &mut all.clients)?;
                 let spec = &object["spec"];
                 let named = spec["type"] == "ExternalName" || spec.get("clusterIP").is_some();
                 if object["kind"] == "Service" && !named {

@@ -194,6 +194,11 @@ impl Mesh {
         self.manifests.certificate_roots.get(host).map(String::as_str)
     }
 
+    /// The clients that the harness made under the root of this name.
+    pub fn clients(&self, name: &str) -> Option<&certificates::Clients> {
+        self.manifests.clients.get(name)
+    }
+
     /// Kills a pod's application, as a crash would.
     pub fn kill_app(&mut self, key: &str) -> Result<()> {
         self.pods.get_mut(key).with_context(|| format!("no pod {key}"))?.kill_app();

@@ -1,10 +1,12 @@
 //! Who may speak to whom, and how: mutual TLS by namespace, workload and port; gateways.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use pilothouse_e2e::both;
 use pilothouse_e2e::checks::same;
 use pilothouse_e2e::client::{Answer, Request, Tls};
-use pilothouse_e2e::mesh::{Mesh, Version, certificates};
+use pilothouse_e2e::mesh::{Mesh, Version, certificates, until};
 use pilothouse_e2e::world;
 
 fn mutual_tls(version: Version) -> Result<()> {
@@ -28,7 +30,23 @@ fn gateway(version: Version) -> Result<()> {
     })
 }
 
-both!(mutual_tls, gateway);
+fn gateway_mutual(version: Version) -> Result<()> {
+    world::run(version, &["gateway-mutual"], |mesh, checks| {
+        checks.show("MUTUAL takes clients under its roots only", mutual_roots(mesh));
+        checks.show(
+            "roots in a secret of their own, and clients that need no certificate",
+            optional_roots(mesh),
+        );
+        checks.show("names narrow the clients", narrowed_names(mesh));
+        checks.show(
+            "without roots, or with files that are not there, one server is closed alone",
+            closed_alone(mesh),
+        );
+        Ok(())
+    })
+}
+
+both!(mutual_tls, gateway, gateway_mutual);
 
 const CLIENT: &str = "URI=spiffe://cluster.local/ns/shop/sa/client";
 
@@ -156,4 +174,85 @@ fn gateway_https(mesh: &Mesh) -> Result<()> {
 fn gateway_unknown(mesh: &Mesh) -> Result<()> {
     let get = Request::get("http://unknown.example.com/").connect("10.1.2.10:8080");
     same("the answer for a host nobody has", mesh.pod("outside.elsewhere")?.send(&get)?.status, 404_u16)
+}
+
+/// Asks a server of the gateway that verifies its clients.
+fn knock_at(mesh: &Mesh, host: &str, identity: Option<&(String, String)>) -> Result<Answer> {
+    let tls = Tls { identity: identity.cloned(), ..Tls::default() };
+    let get = Request::get(format!("https://{host}.example.com/")).connect("10.1.2.20:8443");
+    mesh.pod("outside.elsewhere")?.send(&get.tls(tls).timeout(5000))
+}
+
+fn let_in(mesh: &Mesh, host: &str, identity: Option<&(String, String)>) -> Result<Answer> {
+    let answer = knock_at(mesh, host, identity)?;
+    ensure!(answer.status == 200, "{host} did not let a good client in: {answer:?}");
+    Ok(answer)
+}
+
+fn kept_out(mesh: &Mesh, host: &str, who: &str, identity: Option<&(String, String)>) -> Result<()> {
+    let answer = knock_at(mesh, host, identity)?;
+    ensure!(answer.status == 0, "{host} let {who} in: {answer:?}");
+    Ok(())
+}
+
+fn mutual_roots(mesh: &Mesh) -> Result<()> {
+    let clients = mesh.clients("together").context("the harness made no clients")?;
+    let foreign = certificates::foreign_identity("spiffe://partner.example/good")?;
+    let_in(mesh, "together", Some(&clients.good))?;
+    let_in(mesh, "together", Some(&clients.other))?;
+    kept_out(mesh, "together", "a client without a certificate", None)?;
+    kept_out(mesh, "together", "a client of another root", Some(&foreign))?;
+    kept_out(mesh, "together", "a revoked client", Some(&clients.revoked))
+}
+
+fn optional_roots(mesh: &Mesh) -> Result<()> {
+    let clients = mesh.clients("apart").context("the harness made no clients")?;
+    let others = mesh.clients("together").context("the harness made no clients")?;
+    let_in(mesh, "apart", Some(&clients.good))?;
+    let_in(mesh, "apart", None)?;
+    kept_out(mesh, "apart", "a client of another root", Some(&others.good))?;
+    kept_out(mesh, "apart", "a revoked client", Some(&clients.revoked))
+}
+
+fn narrowed_names(mesh: &Mesh) -> Result<()> {
+    let clients = mesh.clients("together").context("the harness made no clients")?;
+    let_in(mesh, "narrow", Some(&clients.good))?;
+    kept_out(mesh, "narrow", "a client of another name", Some(&clients.other))
+}
+
+/// A server with files that do not exist, and one without.
+const FILES: &str = "apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: later, namespace: edge }
+spec:
+  selector: { istio: mutual-gateway }
+  servers:
+  - port: { number: 8443, name: files, protocol: HTTPS }
+    hosts: [ files.example.com ]
+    tls: { mode: SIMPLE, serverCertificate: /nowhere/tls.crt, privateKey: /nowhere/tls.key }
+  - port: { number: 8443, name: late, protocol: HTTPS }
+    hosts: [ late.example.com ]
+    tls: { mode: SIMPLE, credentialName: together }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: later, namespace: edge }
+spec:
+  hosts: [ files.example.com, late.example.com ]
+  gateways: [ later ]
+  http:
+  - route: [ { destination: { host: mutual-front.shop.svc.cluster.local, port: { number: 80 } } } ]
+";
+
+fn closed_alone(mesh: &Mesh) -> Result<()> {
+    let clients = mesh.clients("together").context("the harness made no clients")?;
+    kept_out(mesh, "rootless", "a client", Some(&clients.good))?;
+    kept_out(mesh, "rootless", "a client without a certificate", None)?;
+    mesh.write("gateway-mutual/later.yaml", FILES)?;
+    // The changed listener waits for the secrets that never come as long as Envoy lets it.
+    until("the server beside the one without files", Duration::from_secs(45), || {
+        Ok(knock_at(mesh, "late", None)?.status == 200)
+    })?;
+    kept_out(mesh, "files", "a client", None)?;
+    let_in(mesh, "together", Some(&clients.good)).map(drop)
 }

@@ -65,6 +65,11 @@ pub(super) fn check(raw: &api::ClientTls, at: &FieldPath, out: &mut Diagnostics)
             files.mode(matches!(mode, Mode::Mutual), at, out).unwrap_or(ClientTlsMode::Closed)
         }
     };
+    if mode.names_secret() {
+        out.report(catalogue::GATEWAYS_ONLY_SECRET, &at.field("credentialName"))
+            .effect("connections from sidecars to the host fail; gateways that have the secret in their namespace use it")
+            .help("for sidecars, name files of the proxy: clientCertificate, privateKey, caCertificates");
+    }
     ClientTls {
         mode,
         sni: fields::text(sni.as_ref()).map(Name::from),
@@ -113,6 +118,13 @@ impl Files<'_> {
         };
         if !mutual {
             return Some(ClientTlsMode::Simple { roots });
+        }
+        if let Some(name) = self.credential.filter(|name| name.ends_with("-cacert")) {
+            out.report(catalogue::INVALID_VALUE, &at.field("credentialName"))
+                .value(name)
+                .detail("names that end in -cacert stand for roots, and mode MUTUAL needs a certificate")
+                .effect(CLOSED);
+            return None;
         }
         let certificate = match (self.credential, self.certificate, self.key) {
             (Some(secret), ..) => ClientCertificate::Secret(Name::from(secret)),

@@ -5,34 +5,56 @@ use std::sync::Arc;
 use pilothouse_api::k8s_openapi::api::core::v1 as core;
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
-use crate::secret::PrivateBytes;
+use crate::secret::{PrivateBytes, Roots};
 use crate::{Certificate, Meta, Secret};
+
+/// What a flaw costs.
+const CLOSED: &str = "gateway servers that name the secret stay closed";
 
 /// None if nothing in it looks like a certificate: most secrets are no business of the mesh.
 pub(super) fn check(raw: &core::Secret, meta: Meta, out: &mut Diagnostics) -> Option<Secret> {
-    let keys = [("tls.crt", "tls.key", "ca.crt"), ("cert", "key", "cacert")];
-    let (chain, key, ca) =
-        keys.into_iter().find(|(chain, _, ca)| get(raw, chain).is_some() || get(raw, ca).is_some())?;
-    let certificate = match (get(raw, chain), get(raw, key)) {
-        (Some((chain_at, chain)), Some((key_at, key))) => {
-            let good_chain = is_certificate(chain, &chain_at, out);
-            let good_key = is_key(key, &key_at, out);
-            (good_chain && good_key).then(|| Certificate {
-                chain: Arc::from(chain),
-                key: PrivateBytes::new(Arc::<[u8]>::from(key)),
-            })
-        }
-        (Some((at, _)), None) => {
-            out.report(catalogue::INVALID_CERTIFICATE, &at)
-                .detail(format_args!("there is a certificate but no \"{key}\""))
-                .effect("gateway servers that name the secret stay closed");
-            None
-        }
-        (None, _) => None,
+    let holds = |name: &str| get(raw, name).is_some();
+    let certificate = [("cert", "key"), ("tls.crt", "tls.key")].into_iter().find(|(chain, _)| holds(chain));
+    let roots = [("cacert", "crl"), ("ca.crt", "ca.crl")].into_iter().find(|(ca, _)| holds(ca));
+    if certificate.is_none() && roots.is_none() {
+        return None;
+    }
+    Some(Secret {
+        meta,
+        certificate: certificate.and_then(|(chain, key)| self::certificate(raw, chain, key, out)),
+        ca: roots.and_then(|(ca, revoked)| self::roots(raw, ca, revoked, out)),
+    })
+}
+
+fn certificate(raw: &core::Secret, chain: &str, key: &str, out: &mut Diagnostics) -> Option<Certificate> {
+    let (chain_at, chain) = get(raw, chain)?;
+    let Some((key_at, material)) = get(raw, key) else {
+        out.report(catalogue::INVALID_CERTIFICATE, &chain_at)
+            .detail(format_args!("there is a certificate but no \"{key}\""))
+            .effect(CLOSED);
+        return None;
     };
-    let ca =
-        get(raw, ca).filter(|(at, bytes)| is_certificate(bytes, at, out)).map(|(_, bytes)| Arc::from(bytes));
-    Some(Secret { meta, certificate, ca })
+    let good_chain = is_certificate(chain, &chain_at, out);
+    let good_key = is_key(material, &key_at, out);
+    (good_chain && good_key)
+        .then(|| Certificate { chain: Arc::from(chain), key: PrivateBytes::new(Arc::<[u8]>::from(material)) })
+}
+
+/// None as well where the list of revoked certificates cannot be read: without it they would be accepted.
+fn roots(raw: &core::Secret, ca: &str, revoked: &str, out: &mut Diagnostics) -> Option<Roots> {
+    let (at, bytes) = get(raw, ca)?;
+    let certificates = is_certificate(bytes, &at, out).then(|| Arc::from(bytes));
+    let revoked = match get(raw, revoked) {
+        None => None,
+        Some((_, bytes)) if block(bytes, "X509 CRL") => Some(Arc::from(bytes)),
+        Some((at, _)) => {
+            out.report(catalogue::INVALID_CERTIFICATE, &at)
+                .detail("it holds no PEM list of revoked certificates")
+                .effect("gateway servers that verify clients by the secret stay closed");
+            return None;
+        }
+    };
+    Some(Roots { certificates: certificates?, revoked })
 }
 
 /// A value, and where it was written. `stringData` wins, as on the API server.
@@ -48,9 +70,7 @@ fn get<'s>(raw: &'s core::Secret, name: &str) -> Option<(FieldPath, &'s [u8])> {
 fn is_certificate(bytes: &[u8], at: &FieldPath, out: &mut Diagnostics) -> bool {
     let good = block(bytes, "CERTIFICATE");
     if !good {
-        out.report(catalogue::INVALID_CERTIFICATE, at)
-            .detail("it holds no PEM certificate")
-            .effect("gateway servers that name the secret stay closed");
+        out.report(catalogue::INVALID_CERTIFICATE, at).detail("it holds no PEM certificate").effect(CLOSED);
     }
     good
 }
@@ -61,7 +81,7 @@ fn is_key(bytes: &[u8], at: &FieldPath, out: &mut Diagnostics) -> bool {
     if !good {
         out.report(catalogue::INVALID_CERTIFICATE, at)
             .detail("it holds no PEM private key without a passphrase")
-            .effect("gateway servers that name the secret stay closed");
+            .effect(CLOSED);
     }
     good
 }

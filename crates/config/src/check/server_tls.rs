@@ -1,9 +1,12 @@
 //! `tls` of a gateway server. Whatever cannot be understood keeps the server closed.
 
+mod termination;
+
 use pilothouse_api as api;
-use pilothouse_base::{Name, Protocol};
+use pilothouse_base::Protocol;
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
+use self::termination::Clients;
 use super::fields;
 use crate::gateway::{ServerTls, ServerTlsMode};
 
@@ -29,7 +32,7 @@ pub(super) fn check(
     };
     let mode = if protocol.is_http() {
         let mode = mode(raw, &at, out);
-        if matches!(mode, ServerTlsMode::Simple { .. } | ServerTlsMode::SimpleFiles { .. }) {
+        if matches!(mode, ServerTlsMode::Terminate(_)) {
             out.report(catalogue::CONFLICTING_FIELDS, &at)
                 .detail("the protocol of the port is plain HTTP")
                 .effect(CLOSED)
@@ -57,39 +60,19 @@ pub(super) fn check(
 }
 
 fn mode(raw: &api::ServerTls, at: &FieldPath, out: &mut Diagnostics) -> ServerTlsMode {
-    let api::ServerTls {
-        https_redirect: _,
-        mode,
-        server_certificate,
-        private_key,
-        ca_certificates,
-        credential_name,
-        credential_names,
-        ca_cert_credential_name,
-        tls_certificates,
-        subject_alt_names,
-        verify_certificate_spki,
-        verify_certificate_hash,
-        ca_crl,
-    } = raw;
-    let certificate = fields::text(server_certificate.as_ref());
-    let key = fields::text(private_key.as_ref());
-    let credential = fields::text(credential_name.as_ref());
-    let sources = usize::from(certificate.is_some() || key.is_some())
-        + usize::from(credential.is_some())
-        + usize::from(!credential_names.is_empty())
-        + usize::from(!tls_certificates.is_empty());
-    match mode.as_deref() {
+    let clients = match raw.mode.as_deref() {
         None | Some("PASSTHROUGH") => {
-            if sources > 0 {
+            if termination::names_certificates(raw) {
                 out.report(catalogue::RISKY_VALUE, at)
                     .detail("mode PASSTHROUGH terminates nothing, so the certificate is not used")
                     .effect("TLS connections are passed through");
             }
             return ServerTlsMode::Passthrough;
         }
-        Some("SIMPLE") => {}
-        Some(word @ ("MUTUAL" | "OPTIONAL_MUTUAL" | "ISTIO_MUTUAL" | "AUTO_PASSTHROUGH")) => {
+        Some("SIMPLE") => Clients::Unasked,
+        Some("MUTUAL") => Clients::Required,
+        Some("OPTIONAL_MUTUAL") => Clients::Asked,
+        Some(word @ ("ISTIO_MUTUAL" | "AUTO_PASSTHROUGH")) => {
             out.report(catalogue::UNSUPPORTED_FIELD, &at.field("mode")).value(word).effect(CLOSED);
             return ServerTlsMode::Closed;
         }
@@ -100,65 +83,10 @@ fn mode(raw: &api::ServerTls, at: &FieldPath, out: &mut Diagnostics) -> ServerTl
             let _ = fields::word(other, &words, at, "mode", CLOSED, out);
             return ServerTlsMode::Closed;
         }
-    }
-    // Roots matter only to modes that ask for a client certificate; the other fields narrow who may connect.
-    for (field, set) in [
-        ("caCertificates", fields::text(ca_certificates.as_ref()).is_some()),
-        ("caCertCredentialName", fields::text(ca_cert_credential_name.as_ref()).is_some()),
-    ] {
-        if set {
-            out.report(catalogue::RISKY_VALUE, &at.field(field))
-                .detail("mode SIMPLE asks for no client certificate")
-                .effect("clients are not verified");
-        }
-    }
-    let narrowing = [
-        ("subjectAltNames", !subject_alt_names.is_empty()),
-        ("verifyCertificateSpki", !verify_certificate_spki.is_empty()),
-        ("verifyCertificateHash", !verify_certificate_hash.is_empty()),
-        ("caCrl", fields::text(ca_crl.as_ref()).is_some()),
-        ("credentialNames", !credential_names.is_empty()),
-        (
-            "tlsCertificates",
-            tls_certificates.iter().any(
-                |api::TlsCertificate { server_certificate: _, private_key: _, ca_certificates: _ }| true,
-            ),
-        ),
-    ];
-    let mut closed = false;
-    for (field, _) in narrowing.into_iter().filter(|(_, set)| *set) {
-        out.report(catalogue::UNSUPPORTED_FIELD, &at.field(field)).effect(CLOSED);
-        closed = true;
-    }
-    if sources > 1 {
-        out.report(catalogue::CONFLICTING_FIELDS, at)
-            .detail("the certificate is named in more than one way")
-            .effect(CLOSED)
-            .help("keep credentialName");
-        closed = true;
-    }
-    if closed {
-        return ServerTlsMode::Closed;
-    }
-    match (credential, certificate, key) {
-        (Some(name), ..) if name.contains("://") || name.contains('/') => {
-            out.report(catalogue::UNSUPPORTED_FIELD, &at.field("credentialName"))
-                .value(name)
-                .detail("only the plain name of a secret is supported")
-                .effect(CLOSED);
-            ServerTlsMode::Closed
-        }
-        (Some(name), ..) => ServerTlsMode::Simple { credential: Name::from(name) },
-        (None, Some(certificate), Some(key)) => {
-            ServerTlsMode::SimpleFiles { certificate: Name::from(certificate), key: Name::from(key) }
-        }
-        (None, certificate, _) => {
-            let missing = if certificate.is_some() { "privateKey" } else { "credentialName" };
-            out.report(catalogue::REQUIRED, &at.field(missing))
-                .detail("mode SIMPLE needs a certificate and its key")
-                .effect(CLOSED);
-            ServerTlsMode::Closed
-        }
+    };
+    match termination::check(raw, clients, at, out) {
+        Some(termination) => ServerTlsMode::Terminate(Box::new(termination)),
+        None => ServerTlsMode::Closed,
     }
 }
 

@@ -3,7 +3,7 @@
 use pilothouse_api::{DecodeError, Unread, UnreadReason};
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
-use super::{Judgement, Outcome};
+use super::{Judgement, Outcome, other_kinds};
 
 /// Reports fields that nobody read; `below` is what their paths start with, dot included.
 pub(super) fn report(unread: &[Unread], below: &str, out: &mut Diagnostics) {
@@ -46,14 +46,9 @@ pub(super) fn refuse(error: &DecodeError) -> Judgement {
                 .detail(error)
                 .effect("the document has no effect");
         }
-        DecodeError::OtherKind { api_version, kind, name, mesh: true } => {
-            out.report(catalogue::UNKNOWN_KIND, &FieldPath::parse("kind"))
-                .detail(format_args!("{kind} of {api_version} is not supported yet"))
-                .value(format_args!("{kind} {name}"))
-                .effect("the object has no effect");
+        DecodeError::OtherKind { api_version, kind, name } => {
+            other_kinds::report(api_version, kind, name, &mut out);
         }
-        // Manifests hold many kinds that are nobody's business here.
-        DecodeError::OtherKind { mesh: false, .. } => {}
         DecodeError::WrongShape { path, message, .. } => {
             out.report(catalogue::WRONG_SHAPE, &FieldPath::parse(path)).detail(message).effect(
                 "the object is not taken over; its last good version, if there is one, stays in force",

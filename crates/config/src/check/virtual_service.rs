@@ -41,7 +41,8 @@ pub(super) fn check(
         self::gateways(gateways, &at.field("gateways"), scope.namespace, out)
     };
     let for_mesh = gateways.contains(&GatewayRef::Mesh);
-    let hosts = self::hosts(hosts, for_mesh, scope, &at.field("hosts"), out);
+    let (host_places, hosts): (Vec<usize>, Vec<Hostname>) =
+        self::hosts(hosts, for_mesh, scope, &at.field("hosts"), out).into_iter().unzip();
     let exports = at.field("exportTo");
     let entries = export_to.iter().map(String::as_str);
     let export_to = export::export_to(entries, scope.namespace, false, |index| exports.index(index), out);
@@ -55,7 +56,7 @@ pub(super) fn check(
     if hosts.is_empty() {
         return None;
     }
-    Some(VirtualService { meta, hosts, gateways, export_to, http, tls, tcp })
+    Some(VirtualService { meta, hosts, host_places, gateways, export_to, http, tls, tcp })
 }
 
 fn hosts(
@@ -64,8 +65,8 @@ fn hosts(
     scope: &Scope<'_>,
     at: &FieldPath,
     out: &mut Diagnostics,
-) -> Vec<Hostname> {
-    let mut found: Vec<Hostname> = Vec::with_capacity(written.len());
+) -> Vec<(usize, Hostname)> {
+    let mut found: Vec<(usize, Hostname)> = Vec::with_capacity(written.len());
     for (index, text) in written.iter().enumerate() {
         let flaw = match host::flaw_of_wildcard(text) {
             Some(_) if host::is_ip(text) => None,
@@ -82,17 +83,17 @@ fn hosts(
             continue;
         }
         let host = Hostname::resolve(text, scope.namespace, scope.domain);
-        if found.contains(&host) {
+        if found.iter().any(|(_, other)| *other == host) {
             out.report(catalogue::DUPLICATE_ENTRY, &at.index(index)).value(text).effect("it changes nothing");
             continue;
         }
-        if let Some(other) = found.iter().find(|other| other.overlaps(&host)) {
+        if let Some((_, other)) = found.iter().find(|(_, other)| other.overlaps(&host)) {
             out.report(catalogue::RISKY_VALUE, &at.index(index))
                 .value(text)
                 .detail(format_args!("the host {other} of the same object overlaps with it"))
                 .effect("the more specific host counts; its rules are the same");
         }
-        found.push(host);
+        found.push((index, host));
     }
     found
 }

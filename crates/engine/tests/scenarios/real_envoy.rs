@@ -76,7 +76,7 @@ fn bootstrap(snapshot: &Snapshot) -> envoy::bootstrap::Bootstrap {
     ];
     for secret in snapshot.secrets.sorted_iter() {
         let name = Name::from(&*secret.name);
-        secrets.push(if name.as_str().ends_with("-cacert") {
+        secrets.push(if name.as_str().ends_with("-cacert") || name.as_str().starts_with("file-root:") {
             root_secret(&name, chain.as_bytes())
         } else {
             workload_secret(&name, chain.as_bytes(), key.as_bytes()).to_vec()

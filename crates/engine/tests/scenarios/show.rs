@@ -2,7 +2,7 @@
 //!
 //! An entry of `show` is a text, or a map of one such entry and `fields`, the fields of the resource that count:
 //!
-//! - `cluster NAME`, `listener NAME`, `table NAME`, `assignment NAME`: the resource;
+//! - `cluster NAME`, `listener NAME`, `table NAME`, `assignment NAME`, `secret NAME`: the resource;
 //! - `host TABLE HOST`: a virtual host; `routes TABLE HOST`: what its routes match and where they lead;
 //! - `chains LISTENER`: which connections its chains take, and where they lead;
 //! - `endpoints CLUSTER`: a line for each endpoint;
@@ -40,7 +40,7 @@ pub(crate) fn all(entries: &[Value], snapshot: &Snapshot) -> BTreeMap<String, Va
 fn one(entry: &str, snapshot: &Snapshot) -> Value {
     let (kind, rest) = entry.split_once(' ').unwrap_or((entry, ""));
     match kind {
-        "cluster" | "listener" | "table" | "assignment" => resource(kind, rest, snapshot),
+        "cluster" | "listener" | "table" | "assignment" | "secret" => resource(kind, rest, snapshot),
         "host" => {
             let (table, host) = rest.split_once(' ').expect("host TABLE HOST");
             self::host(table, host, snapshot)
@@ -89,6 +89,7 @@ fn resource(kind: &str, name: &str, snapshot: &Snapshot) -> Value {
         "cluster" => (ResourceType::Cluster, snapshot.clusters.get(name).map(|one| one.body.clone())),
         "listener" => (ResourceType::Listener, snapshot.listeners.get(name).map(|one| one.body.clone())),
         "table" => (ResourceType::Route, snapshot.routes.get(name).map(|one| one.assembled().body.clone())),
+        "secret" => (ResourceType::Secret, snapshot.secrets.get(name).map(|one| one.body.clone())),
         _ => (ResourceType::Endpoint, snapshot.endpoints.get(name).map(|one| one.body.clone())),
     };
     match body {

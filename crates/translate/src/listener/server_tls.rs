@@ -1,7 +1,8 @@
 //! How a filter chain terminates TLS.
 
+use pilothouse_base::Name;
 use pilothouse_envoy_api as envoy;
-use pilothouse_view::plan::ServerTlsPlan;
+use pilothouse_view::plan::{ClientVerificationPlan, ServerTlsPlan};
 
 use crate::tls;
 
@@ -36,30 +37,40 @@ pub(super) fn socket(plan: &ServerTlsPlan) -> Option<envoy::core::TransportSocke
                 ..Default::default()
             }
         }
-        ServerTlsPlan::Credential { secret, http } => public(envoy::tls::CommonTlsContext {
-            tls_certificate_sds_secret_configs: vec![tls::credential(secret.as_str())],
-            alpn_protocols: offer(*http),
+        ServerTlsPlan::Terminate { certificates, clients, http } => envoy::tls::DownstreamTlsContext {
+            common_tls_context: Some(envoy::tls::CommonTlsContext {
+                tls_params: Some(tls::versions()),
+                tls_certificate_sds_secret_configs: certificates
+                    .iter()
+                    .map(|name| tls::credential(name.as_str()))
+                    .collect(),
+                alpn_protocols: offer(*http),
+                validation_context_type: clients.as_deref().map(verification),
+                ..Default::default()
+            }),
+            require_client_certificate: Some(envoy::boolean(
+                clients.as_ref().is_some_and(|clients| clients.required),
+            )),
             ..Default::default()
-        }),
-        ServerTlsPlan::Files { certificate, key, http } => public(envoy::tls::CommonTlsContext {
-            tls_certificates: vec![tls::files(certificate, key)],
-            alpn_protocols: offer(*http),
-            ..Default::default()
-        }),
+        },
     };
     Some(tls::socket(envoy::pack(&context)))
 }
 
-/// TLS to clients without certificates.
-fn public(common: envoy::tls::CommonTlsContext) -> envoy::tls::DownstreamTlsContext {
-    envoy::tls::DownstreamTlsContext {
-        common_tls_context: Some(envoy::tls::CommonTlsContext {
-            tls_params: Some(tls::versions()),
-            ..common
+/// Which certificates of clients are accepted. Until the roots are there, Envoy refuses every connection.
+fn verification(plan: &ClientVerificationPlan) -> envoy::tls::common_tls_context::ValidationContextType {
+    use envoy::tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
+    let ClientVerificationPlan { required: _, roots, subject_alt_names, public_keys, fingerprints } = plan;
+    ValidationContextType::CombinedValidationContext(CombinedCertificateValidationContext {
+        default_validation_context: Some(envoy::tls::CertificateValidationContext {
+            match_typed_subject_alt_names: subject_alt_names.iter().map(tls::exactly).collect(),
+            verify_certificate_spki: public_keys.iter().map(Name::to_string).collect(),
+            verify_certificate_hash: fingerprints.iter().map(Name::to_string).collect(),
+            ..Default::default()
         }),
-        require_client_certificate: Some(envoy::boolean(false)),
+        validation_context_sds_secret_config: Some(tls::credential(roots.as_str())),
         ..Default::default()
-    }
+    })
 }
 
 fn offer(http: bool) -> Vec<String> {

@@ -5,8 +5,8 @@ use pilothouse_base::{Hostname, Kind, Name, ObjectKey};
 use pilothouse_config::mesh::PathNormalization;
 use pilothouse_config::service::Cidr;
 use pilothouse_view::plan::{
-    ChainMatch, ChainPlan, HttpPlan, HttpRole, Inspected, Network, Routes, ServerTlsPlan, Sniffing, TcpPlan,
-    Transport,
+    ChainMatch, ChainPlan, ClientVerificationPlan, HttpPlan, HttpRole, Inspected, Network, Routes,
+    ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 use serde_json::{Value, json};
 
@@ -181,24 +181,55 @@ fn servers_of_the_mesh_verify_peers_and_negotiate_nothing() {
 
 #[test]
 fn public_servers_offer_http2_only_for_http() {
-    let secret = Name::from("kubernetes://shop");
-    for (tls, alpn) in [
-        (ServerTlsPlan::Credential { secret: secret.clone(), http: true }, json!(["h2", "http/1.1"])),
-        (ServerTlsPlan::Credential { secret, http: false }, Value::Null),
-        (
-            ServerTlsPlan::Files { certificate: Name::from("/c"), key: Name::from("/k"), http: true },
-            json!(["h2", "http/1.1"]),
-        ),
-    ] {
+    for (http, alpn) in [(true, json!(["h2", "http/1.1"])), (false, Value::Null)] {
         let mut server = chain(Network::Tcp(tcp()));
-        server.tls = tls;
+        let certificates = vec![Name::from("kubernetes://rsa"), Name::from("kubernetes://ecdsa")];
+        server.tls = ServerTlsPlan::Terminate { certificates, clients: None, http };
         let listener = shown(&plan(vec![server]));
         let context = &listener["filter_chains"][0]["transport_socket"]["typed_config"];
-        assert_eq!(context["common_tls_context"]["alpn_protocols"], alpn);
+        let common = &context["common_tls_context"];
+        assert_eq!(common["alpn_protocols"], alpn);
         assert_eq!(context["require_client_certificate"], false);
-        let config = &context["common_tls_context"]["tls_certificate_sds_secret_configs"][0]["sds_config"];
-        // A credential that nobody has made must not hold the listener back for ever.
-        assert_eq!(config.get("initial_fetch_timeout"), None);
+        assert_eq!(common.get("combined_validation_context"), None);
+        let secrets = common["tls_certificate_sds_secret_configs"].as_array().unwrap();
+        assert_eq!(secrets.len(), 2);
+        for secret in secrets {
+            // A credential that nobody has made must not hold the listener back for ever.
+            assert_eq!(secret["sds_config"].get("initial_fetch_timeout"), None);
+        }
+    }
+}
+
+#[test]
+fn clients_are_verified_as_the_plan_says() {
+    for required in [true, false] {
+        let mut server = chain(Network::Tcp(tcp()));
+        let clients = ClientVerificationPlan {
+            required,
+            roots: Name::from("kubernetes://shop-cacert"),
+            subject_alt_names: vec![Name::from("spiffe://a/b"), Name::from("client.example")],
+            public_keys: vec![Name::from("key")],
+            fingerprints: vec![Name::from("print")],
+        };
+        server.tls = ServerTlsPlan::Terminate {
+            certificates: vec![Name::from("kubernetes://shop")],
+            clients: Some(Box::new(clients)),
+            http: true,
+        };
+        let listener = shown(&plan(vec![server]));
+        let context = &listener["filter_chains"][0]["transport_socket"]["typed_config"];
+        assert_eq!(context["require_client_certificate"], required);
+        let validation = &context["common_tls_context"]["combined_validation_context"];
+        assert_eq!(validation["validation_context_sds_secret_config"]["name"], "kubernetes://shop-cacert");
+        let own = &validation["default_validation_context"];
+        let names = own["match_typed_subject_alt_names"].as_array().unwrap();
+        let kinds: Vec<_> = names.iter().map(|name| (&name["san_type"], &name["matcher"]["exact"])).collect();
+        assert_eq!(
+            kinds,
+            [(&json!("URI"), &json!("spiffe://a/b")), (&json!("DNS"), &json!("client.example"))]
+        );
+        assert_eq!(own["verify_certificate_spki"], json!(["key"]));
+        assert_eq!(own["verify_certificate_hash"], json!(["print"]));
     }
 }
 

@@ -113,7 +113,11 @@ fn only_the_right_peers_connect() {
             server(
                 "public",
                 public,
-                ServerTlsPlan::Credential { secret: Name::from("kubernetes://cart"), http: true },
+                ServerTlsPlan::Terminate {
+                    certificates: vec![Name::from("kubernetes://cart")],
+                    clients: None,
+                    http: true,
+                },
             ),
             cast::listener("bytes", bytes, vec![inbound]),
             cast::listener("tunnel", tunnel, vec![cast::chain("tcp", Network::Tcp(marked))]),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pilothouse_base::{Name, Namespace, ObjectKey};
+use pilothouse_base::{Namespace, ObjectKey};
 use pilothouse_config::traffic_policy::{ClientCertificate, ClientTlsMode, Roots};
 
-use crate::names;
 use crate::query::SecretKey;
 use crate::reader::Reader;
 
@@ -20,21 +19,18 @@ pub(super) fn secrets(namespace: &Namespace, all: &mut BTreeSet<SecretKey>, read
         let layers = std::iter::once(&rule.policy).chain(rule.subsets.iter().map(|subset| &subset.policy));
         let policies = layers.flat_map(|layer| std::iter::once(&layer.all).chain(layer.ports.values()));
         for tls in policies.filter_map(|policy| policy.tls.as_ref()) {
-            let mut want = |name: &Name, resource: Name| {
-                all.insert(SecretKey { resource, namespace: namespace.clone(), name: name.clone() });
-            };
             let roots = match &tls.mode {
                 ClientTlsMode::Simple { roots } => roots,
                 ClientTlsMode::Mutual { certificate, roots } => {
                     if let ClientCertificate::Secret(name) = certificate {
-                        want(name, names::credential(name));
+                        all.insert(SecretKey::certificate(namespace, name));
                     }
                     roots
                 }
                 ClientTlsMode::Disable | ClientTlsMode::IstioMutual | ClientTlsMode::Closed => continue,
             };
             if let Roots::Secret(name) = roots {
-                want(name, Name::from(format!("{}-cacert", names::credential(name))));
+                all.insert(SecretKey::roots(namespace, name));
             }
         }
     }

@@ -126,22 +126,30 @@ pub enum ServerTlsPlan {
         /// Accepted trust domains.
         trust_domains: Vec<Name>,
     },
-    /// A certificate from a secret resource, without client certificates.
-    Credential {
-        /// The name of the secret resource, such as `kubernetes://shop-cert`.
-        secret: Name,
+    /// Certificates of the server's own.
+    Terminate {
+        /// The names of the secret resources with the certificates, such as `kubernetes://shop-cert`.
+        certificates: Vec<Name>,
+        /// How certificates of clients are verified; none: they are not asked for one.
+        clients: Option<Box<ClientVerificationPlan>>,
         /// Whether HTTP/2 is offered in ALPN.
         http: bool,
     },
-    /// A certificate from files of the proxy, without client certificates.
-    Files {
-        /// The file with the chain.
-        certificate: Name,
-        /// The file with the key.
-        key: Name,
-        /// Whether HTTP/2 is offered in ALPN.
-        http: bool,
-    },
+}
+
+/// How certificates of clients are verified.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct ClientVerificationPlan {
+    /// Whether clients without a certificate are refused.
+    pub required: bool,
+    /// The name of the secret resource with the roots, such as `kubernetes://shop-cert-cacert`.
+    pub roots: Name,
+    /// Accepted exact names; empty: any.
+    pub subject_alt_names: Vec<Name>,
+    /// Accepted public keys, SHA-256 in base64; empty: any.
+    pub public_keys: Vec<Name>,
+    /// Accepted certificates, SHA-256 in hexadecimal digits; empty: any.
+    pub fingerprints: Vec<Name>,
 }
 
 /// What a chain does.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Object;
 use crate::check::tests::{checked, expect_one, istio};
-use crate::gateway::ServerTlsMode;
+use crate::gateway::{ServerCertificate, ServerTlsMode, Termination};
 
 fn read(spec: &Value) -> Gateway {
     match checked(&istio("Gateway", spec)) {
@@ -30,10 +30,8 @@ fn a_whole_gateway_is_read() {
     assert_eq!(hosts, [(None, "*"), (Some("shop"), "a.com"), (None, "b.com"), (Some("other"), "*.c.com")]);
     assert_eq!(gateway.servers[0].protocol, Protocol::Http);
     assert_eq!(gateway.servers[1].bind, Some("127.0.0.1".parse().unwrap()));
-    assert_eq!(
-        gateway.servers[1].tls.as_ref().unwrap().mode,
-        ServerTlsMode::Simple { credential: "web".into() }
-    );
+    let web = Termination { certificates: vec![ServerCertificate::Secret("web".into())], clients: None };
+    assert_eq!(gateway.servers[1].tls.as_ref().unwrap().mode, ServerTlsMode::Terminate(Box::new(web)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::Object;
 use crate::check::tests::{checked, expect_one, findings};
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMIIB\nAAA=\n-----END CERTIFICATE-----\n";
+const REVOKED: &str = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n";
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
 
 fn secret(data: &Value) -> Value {
@@ -25,7 +26,7 @@ fn both_layouts_in_both_encodings() {
                 (&*certificate.chain, certificate.key.reveal()),
                 (CERTIFICATE.as_bytes(), KEY.as_bytes())
             );
-            assert!(secret.ca.is_some());
+            assert_eq!(&*secret.ca.as_ref().unwrap().certificates, CERTIFICATE.as_bytes());
             assert!(!format!("{secret:?}").contains("PRIVATE"));
         }
     }
@@ -33,6 +34,27 @@ fn both_layouts_in_both_encodings() {
         panic!()
     };
     assert!(only_roots.certificate.is_none() && only_roots.ca.is_some());
+}
+
+#[test]
+fn revoked_certificates_come_with_their_roots() {
+    for (ca, list) in [("ca.crt", "ca.crl"), ("cacert", "crl")] {
+        let value = secret(&json!({ca: CERTIFICATE, list: REVOKED}));
+        let Some(Object::Secret(secret)) = checked(&value) else { panic!() };
+        assert_eq!(secret.ca.as_ref().unwrap().revoked.as_deref(), Some(REVOKED.as_bytes()));
+    }
+    // Without the list everybody under these roots would be let in.
+    let broken = secret(&json!({"ca.crt": CERTIFICATE, "ca.crl": "nonsense"}));
+    let Some(Object::Secret(closed)) = checked(&broken) else { panic!() };
+    assert_eq!(closed.ca, None);
+    expect_one(&broken, "PH0403", "stringData[\"ca.crl\"]", "closed");
+}
+
+#[test]
+fn certificate_and_roots_may_have_different_layouts() {
+    let value = secret(&json!({"tls.crt": CERTIFICATE, "tls.key": KEY, "cacert": CERTIFICATE}));
+    let Some(Object::Secret(secret)) = checked(&value) else { panic!() };
+    assert!(secret.certificate.is_some() && secret.ca.is_some());
 }
 
 #[test]

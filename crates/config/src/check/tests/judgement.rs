@@ -22,12 +22,30 @@ fn outcomes_tell_the_caller_what_to_do() {
 }
 
 #[test]
-fn kinds_that_are_not_read_are_named_if_they_are_istios() {
-    let policy = json!({"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "x"}});
-    expect_one(&policy, "PH0003", "kind", "no effect");
-    let other =
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "x"}});
-    assert_eq!(findings(&other), []);
+fn kinds_that_are_not_read_are_named_if_somebody_expects_an_effect() {
+    for (version, kind, expected) in [
+        ("security.istio.io/v1", "AuthorizationPolicy", Some(("PH0405", "nobody is refused"))),
+        ("security.istio.io/v1beta1", "RequestAuthentication", Some(("PH0405", "not looked at"))),
+        ("networking.istio.io/v1", "Sidecar", Some(("PH0003", "every service"))),
+        ("networking.istio.io/v1alpha3", "EnvoyFilter", Some(("PH0003", "no patches"))),
+        ("networking.istio.io/v1", "WorkloadGroup", Some(("PH0003", "WorkloadEntry"))),
+        ("networking.istio.io/v1beta1", "ProxyConfig", Some(("PH0003", "without it"))),
+        ("extensions.istio.io/v1alpha1", "WasmPlugin", Some(("PH0003", "not checked"))),
+        ("extensions.istio.io/v1alpha1", "TrafficExtension", Some(("PH0003", "not checked"))),
+        ("telemetry.istio.io/v1", "Telemetry", Some(("PH0003", "traffic is the same"))),
+        ("gateway.networking.k8s.io/v1", "HTTPRoute", Some(("PH0003", "routes traffic"))),
+        ("networking.k8s.io/v1", "Ingress", Some(("PH0003", "no gateway"))),
+        ("install.istio.io/v1alpha1", "IstioOperator", Some(("PH0003", "no effect"))),
+        ("networking.k8s.io/v1", "NetworkPolicy", None),
+        ("rbac.authorization.k8s.io/v1", "Role", None),
+        ("evil-security.istio.io.example/v1", "AuthorizationPolicy", None),
+    ] {
+        let object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}});
+        match expected {
+            Some((code, effect)) => expect_one(&object, code, "kind", effect),
+            None => assert_eq!(findings(&object), [], "{kind}"),
+        }
+    }
 }
 
 #[test]

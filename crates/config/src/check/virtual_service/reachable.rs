@@ -58,36 +58,6 @@ impl<'m> Conditions<'m> {
             gateways: gateways.as_deref(),
         }
     }
-
-    /// The prefix, if that is the only condition; every path has the empty one.
-    fn only_prefix(&self) -> Option<&'m str> {
-        let Self {
-            uri,
-            ignore_uri_case: _,
-            scheme: None,
-            method: None,
-            authority: None,
-            headers,
-            without_headers,
-            query,
-            port: None,
-            source_labels,
-            source_namespace: None,
-            gateways: None,
-        } = self
-        else {
-            return None;
-        };
-        let free =
-            headers.is_empty() && without_headers.is_empty() && query.is_empty() && source_labels.is_empty();
-        match uri {
-            _ if !free => None,
-            None => Some(""),
-            Some(StringMatch::Prefix(prefix)) if *prefix == "/" => Some(""),
-            Some(StringMatch::Prefix(prefix)) => Some(prefix.as_str()),
-            Some(_) => None,
-        }
-    }
 }
 
 /// What the rules so far take, by the position of the rule. Looked up, never iterated.
@@ -113,11 +83,11 @@ impl<'m> Earlier<'m> {
         ends.find_map(|end| self.prefixes.get(&path[..end])).copied()
     }
 
-    fn add(&mut self, conditions: Conditions<'m>, rule: usize) {
-        if let Some(prefix) = conditions.only_prefix() {
+    fn add(&mut self, one: &'m HttpMatch, rule: usize) {
+        if let Some(prefix) = one.only_prefix().filter(|_| one.is_for_every_client()) {
             self.prefixes.entry(prefix).or_insert(rule);
         }
-        self.same.entry(conditions).or_insert(rule);
+        self.same.entry(Conditions::of(one)).or_insert(rule);
     }
 }
 
@@ -137,7 +107,7 @@ pub(super) fn report(rules: &[HttpRule], at: &FieldPath, out: &mut Diagnostics) 
                 .help("move it before the more general rule");
         }
         for one in matches {
-            earlier.add(Conditions::of(one), rule.index);
+            earlier.add(one, rule.index);
         }
     }
 }

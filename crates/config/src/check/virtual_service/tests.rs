@@ -431,6 +431,12 @@ fn a_rule_behind_a_catch_all_is_named() {
             json!([{"name": "y", "uri": {"regex": "/a.*"}}]),
             true,
         ),
+        (
+            json!([{"uri": {"regex": ".*"}}]),
+            json!([{"uri": {"exact": "/a"}, "method": {"exact": "GET"}}]),
+            true,
+        ),
+        (json!([{"uri": {"prefix": "/"}, "port": 80}]), json!([{"uri": {"exact": "/a"}}]), false),
         (json!([{"uri": {"prefix": "/a"}, "headers": {"x": {}}}]), json!([{"uri": {"prefix": "/a"}}]), false),
         (
             json!([{"uri": {"exact": "/a"}}]),

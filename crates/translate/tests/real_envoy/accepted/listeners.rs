@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use pilothouse_base::{Hostname, Kind, Name, ObjectKey};
+use pilothouse_base::{Hostname, Kind, ObjectKey};
 use pilothouse_config::mesh::{AccessLog, PathNormalization};
 use pilothouse_config::service::Cidr;
 use pilothouse_translate::inline::bootstrap_static;
 use pilothouse_translate::listener;
 use pilothouse_view::plan::{
-    ActionPlan, ChainMatch, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, Network,
-    Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
+    ActionPlan, ChainMatch, ClientVerificationPlan, Direction, HttpPlan, HttpRole, Inspected, ListenerPlan,
+    ListenerPort, Network, Routes, ServerTlsPlan, Sniffing, TcpPlan, Transport,
 };
 
 use super::name;
@@ -111,23 +111,23 @@ fn listeners_of_every_kind() {
 
 #[test]
 fn gateway_listeners() {
-    let folder = tempfile::tempdir().unwrap();
-    let (chain, key) = cast::certificate();
-    let file = |file: &str, text: &str| {
-        let path = folder.path().join(file);
-        std::fs::write(&path, text).unwrap();
-        Name::from(path.to_str().unwrap())
+    let server = |certificates: &[&str], clients| ServerTlsPlan::Terminate {
+        certificates: certificates.iter().map(|one| name(one)).collect(),
+        clients,
+        http: true,
     };
-    let certificate = file("chain.pem", &chain);
-    let key = file("key.pem", &key);
+    let verified = Box::new(ClientVerificationPlan {
+        required: true,
+        roots: name("kubernetes://shop-cacert"),
+        subject_alt_names: vec![name("spiffe://a/b"), name("10.0.0.1"), name("client.example")],
+        public_keys: vec![name("NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=")],
+        fingerprints: vec![name(&"0a".repeat(32)), name(&["0A"; 32].join(":"))],
+    });
     let mut chains = Vec::new();
     for (server_names, tls) in [
-        (
-            vec!["a.example", "*.b.example"],
-            ServerTlsPlan::Credential { secret: name("kubernetes://shop"), http: true },
-        ),
-        (vec!["c.example"], ServerTlsPlan::Credential { secret: name("kubernetes://missing"), http: true }),
-        (vec!["*", "d.example"], ServerTlsPlan::Files { certificate, key, http: false }),
+        (vec!["a.example", "*.b.example"], server(&["kubernetes://shop"], None)),
+        (vec!["c.example"], server(&["kubernetes://missing"], None)),
+        (vec!["*", "d.example"], server(&["kubernetes://shop", "kubernetes://web"], Some(verified))),
     ] {
         let mut chain = cast::chain("server", Network::Http(Box::new(cast::http(HttpRole::Gateway, vec![]))));
         chain.matches.server_names = server_names.into_iter().map(Hostname::from).collect();
@@ -136,7 +136,7 @@ fn gateway_listeners() {
     }
     let mut plan = cast::listener("0.0.0.0_8443", 8443, chains);
     plan.sniffing.tls = Some(Inspected::Everywhere);
-    check_listeners(&[plan], &["kubernetes://shop"]);
+    check_listeners(&[plan], &["kubernetes://shop", "kubernetes://web", "kubernetes://shop-cacert"]);
 }
 
 #[test]
