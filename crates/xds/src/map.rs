@@ -109,20 +109,7 @@ impl<V: Named> NameMap<V> {
 
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&Arc<V>> {
-        let mut hash = xxh3_64(name.as_bytes());
-        let mut node = &self.root;
-        loop {
-            match node {
-                Node::Empty => return None,
-                Node::Bucket(bucket) => {
-                    return search(bucket, name).ok().map(|at| &bucket[at]);
-                }
-                Node::Branch(branch) => {
-                    node = &branch.children[slot(hash)];
-                    hash >>= BITS;
-                }
-            }
-        }
+        self.root.get(xxh3_64(name.as_bytes()), name)
     }
 
     /// Puts a value under its name and returns the one it replaces.
@@ -138,9 +125,7 @@ impl<V: Named> NameMap<V> {
 
     /// Takes a name out and returns what it stood for.
     pub fn remove(&mut self, name: &str) -> Option<Arc<V>> {
-        // Asked first, because going down to remove copies the path.
-        self.get(name)?;
-        let old = self.root.remove(xxh3_64(name.as_bytes()), name);
+        let old = self.root.remove_if_there(xxh3_64(name.as_bytes()), name);
         if let Some(old) = &old {
             self.digest = self.digest.wrapping_sub(fingerprint(&**old));
         }
@@ -185,6 +170,33 @@ impl<V: Named> NameMap<V> {
         report: &mut dyn FnMut(Option<&'a Arc<V>>, Option<&'a Arc<V>>),
     ) {
         Node::diff(&old.root, &new.root, report);
+    }
+
+    /// Lets a map that was made from `old` follow it to `new`, names apart that it keeps for itself: these stay as they are,
+    /// be they there or not. All other names must be as in `old`. Costs what differs between the two, and shares with
+    /// `new` whatever holds no name that is kept.
+    pub fn rebase(&mut self, old: &Self, new: &Self, keeps: &dyn Fn(&str) -> bool) {
+        let mut digest = self.digest.wrapping_sub(old.digest).wrapping_add(new.digest);
+        let mut kept = Vec::new();
+        Self::diff(old, new, &mut |before, after| {
+            let name = before.or(after).expect("a difference has a side").name();
+            if keeps(name) {
+                digest = digest
+                    .wrapping_add(before.map_or(0, |value| fingerprint(&**value)))
+                    .wrapping_sub(after.map_or(0, |value| fingerprint(&**value)));
+                kept.push((Arc::clone(name), self.get(name).cloned()));
+            }
+        });
+        self.root = Node::rebased(&self.root, &old.root, &new.root, 0, keeps);
+        // A part without a name that is kept follows as a whole, and one may have come with that.
+        for (name, value) in kept {
+            let hash = xxh3_64(name.as_bytes());
+            match value {
+                Some(value) => self.root.insert(hash, 0, value),
+                None => self.root.remove_if_there(hash, &name),
+            };
+        }
+        self.digest = digest;
     }
 
     /// Whether both are the same tree in memory, which tells nothing if they are not.
@@ -243,6 +255,20 @@ impl<V> Node<V> {
 }
 
 impl<V: Named> Node<V> {
+    fn get(&self, mut hash: u64, name: &str) -> Option<&Arc<V>> {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Empty => return None,
+                Self::Bucket(bucket) => return search(bucket, name).ok().map(|at| &bucket[at]),
+                Self::Branch(branch) => {
+                    node = &branch.children[slot(hash)];
+                    hash >>= BITS;
+                }
+            }
+        }
+    }
+
     /// `hash` is what is left of it at this level.
     fn insert(&mut self, hash: u64, depth: u32, value: Arc<V>) -> Option<Arc<V>> {
         match self {
@@ -277,6 +303,12 @@ impl<V: Named> Node<V> {
         }
     }
 
+    /// Asks first, because going down to remove copies the path.
+    fn remove_if_there(&mut self, hash: u64, name: &str) -> Option<Arc<V>> {
+        self.get(hash, name)?;
+        self.remove(hash, name)
+    }
+
     fn remove(&mut self, hash: u64, name: &str) -> Option<Arc<V>> {
         let old = match self {
             Self::Empty => return None,
@@ -291,13 +323,51 @@ impl<V: Named> Node<V> {
                 old
             }
         };
-        if self.len() == 0 {
-            *self = Self::Empty;
-        } else if matches!(self, Self::Branch(_)) && self.len() <= BUCKET {
-            let rest = self.sorted().into_iter().cloned().collect();
-            *self = Self::Bucket(Arc::new(rest));
-        }
+        *self = std::mem::replace(self, Self::Empty).settled();
         Some(old)
+    }
+
+    /// `mine`, which was made from `old`, made from `new` instead.
+    fn rebased(mine: &Self, old: &Self, new: &Self, depth: u32, keeps: &dyn Fn(&str) -> bool) -> Self {
+        if old.ptr_eq(new) {
+            return mine.clone();
+        }
+        if mine.ptr_eq(old) {
+            return new.clone();
+        }
+        if let (Self::Branch(mine), Self::Branch(old), Self::Branch(new)) = (mine, old, new) {
+            let children: [Self; FANOUT] = std::array::from_fn(|at| {
+                let (mine, old, new) = (&mine.children[at], &old.children[at], &new.children[at]);
+                Self::rebased(mine, old, new, depth + 1, keeps)
+            });
+            let len = children.iter().map(Self::len).sum();
+            return Self::Branch(Arc::new(Branch { len, children })).settled();
+        }
+        // The shape depends on what is there, so the new one is taken and what is kept laid over it.
+        let mut made = new.clone();
+        let hash = |value: &Arc<V>| xxh3_64(value.name().as_bytes()) >> (BITS * depth);
+        for value in new.sorted() {
+            if keeps(value.name()) {
+                made.remove(hash(value), value.name());
+            }
+        }
+        for value in mine.sorted() {
+            if keeps(value.name()) {
+                made.insert(hash(value), depth, Arc::clone(value));
+            }
+        }
+        made
+    }
+
+    /// The shape that fits how many entries there are.
+    fn settled(self) -> Self {
+        match self.len() {
+            0 => Self::Empty,
+            1..=BUCKET if matches!(self, Self::Branch(_)) => {
+                Self::Bucket(Arc::new(self.sorted().into_iter().cloned().collect()))
+            }
+            _ => self,
+        }
     }
 
     fn sorted(&self) -> Vec<&Arc<V>> {

@@ -40,6 +40,43 @@ proptest! {
     }
 
     #[test]
+    fn a_rebased_map_follows_save_for_what_it_keeps(
+        start in prop::collection::btree_map(0u16..150, 0u8..3, 0..150),
+        own in prop::collection::btree_map(0u16..180, prop::option::of(3u8..6), 0..20),
+        rounds in prop::collection::vec(prop::collection::btree_map(0u16..150, prop::option::of(0u8..3), 0..100), 1..4),
+    ) {
+        let mut base: ResourceMap = start.iter().map(|(key, body)| resource(&key.to_string(), *body)).collect();
+        let over = |base: &ResourceMap| {
+            let mut map = base.clone();
+            for (key, body) in &own {
+                match body {
+                    Some(body) => map.insert(resource(&key.to_string(), *body)),
+                    None => map.remove(&key.to_string()),
+                };
+            }
+            map
+        };
+        let mut map = over(&base);
+        for round in rounds {
+            let old = base.clone();
+            for (key, body) in round {
+                match body {
+                    Some(body) => base.insert(resource(&key.to_string(), body)),
+                    None => base.remove(&key.to_string()),
+                };
+            }
+            map.rebase(&old, &base, &|name| own.contains_key(&name.parse::<u16>().unwrap()));
+            let expected = over(&base);
+            prop_assert_eq!(content(&map), content(&expected));
+            prop_assert_eq!(map.digest(), expected.digest());
+            prop_assert_eq!(
+                map.iter().map(|r| &r.name).collect::<Vec<_>>(),
+                expected.iter().map(|r| &r.name).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
     fn diff_names_what_differs(
         start in prop::collection::btree_map(0u16..120, 0u8..3, 0..100),
         steps in prop::collection::vec((0u16..120, 0u8..3, any::<bool>()), 0..60),
