@@ -16,6 +16,7 @@
 
 mod culprit;
 mod delta;
+mod names;
 mod push;
 mod secrets;
 mod sotw;
@@ -109,13 +110,16 @@ impl Subscriber {
                 return Err(StreamError::Dialect);
             }
         }
+        self.tracks[ResourceType::Endpoint].names.settle(&self.latest.endpoints);
         Ok(self.push())
     }
 
     /// There is a newer snapshot. Costs what differs from the last one.
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) -> Vec<Response> {
         let endpoints = &mut self.tracks[ResourceType::Endpoint];
-        for change in Layers::diff(&self.latest.endpoints, &snapshot.endpoints) {
+        let changes = Layers::diff(&self.latest.endpoints, &snapshot.endpoints);
+        endpoints.names.follow(&snapshot.endpoints, &changes);
+        for change in changes {
             let repeated = endpoints.due.get(&change.name).copied();
             endpoints.changed(&change.name, change.old.as_ref(), change.new.as_ref());
             if let Some(held) = repeated {

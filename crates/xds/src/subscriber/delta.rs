@@ -76,7 +76,9 @@ impl Subscriber {
         let layers = if kind == ResourceType::Cluster { &snapshot.clusters } else { &snapshot.listeners };
         let track = &mut self.tracks[kind];
         track.wildcard = interned.len() < names.len() || names.is_empty();
-        track.names.extend(interned);
+        for name in interned {
+            track.names.insert(name);
+        }
         let first_life = reported.is_empty();
         for resource in layers.iter() {
             if !track.interested(&resource.name) {

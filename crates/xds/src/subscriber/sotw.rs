@@ -65,8 +65,8 @@ impl Subscriber {
         let named: BTreeSet<Arc<str>> =
             names.iter().filter(|name| *name != WILDCARD).map(|name| self.intern(kind, name)).collect();
         let track = &mut self.tracks[kind];
-        let changed = track.wildcard != all || !all && track.names != named;
-        (track.subscribed, track.wildcard, track.names) = (true, all, named);
+        let changed = track.wildcard != all || !all && !track.names.are(&named);
+        (track.subscribed, track.wildcard, track.names) = (true, all, named.into());
         track.greet |= first || changed;
     }
 
@@ -78,7 +78,7 @@ impl Subscriber {
         track.subscribed = true;
         let dropped: Vec<Arc<str>> =
             track.names.iter().filter(|name| !wanted.contains(&***name)).cloned().collect();
-        let added: Vec<&str> = wanted.iter().filter(|name| !track.names.contains(**name)).copied().collect();
+        let added: Vec<&str> = wanted.iter().filter(|name| !track.names.contains(name)).copied().collect();
         let same = added.is_empty() && dropped.is_empty();
         for name in dropped {
             self.unsubscribe(kind, &name);

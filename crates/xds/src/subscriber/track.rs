@@ -2,13 +2,14 @@
 //!
 //! Nothing here lists what was sent. What the client holds is the snapshot that was pushed last, less what is
 //! still due and plus what is not removed yet; so the state of a stream grows with what is outstanding and with
-//! the names it subscribed, not with the mesh.
+//! how far its subscriptions differ from that, not with the mesh.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::resource::{Resource, ResourceType, Version};
 use crate::status::Rejection;
+use crate::subscriber::names::Names;
 use crate::subscriber::trial::Trial;
 
 /// The state of one type.
@@ -19,7 +20,7 @@ pub(super) struct Track {
     /// Whether it gets all there is.
     pub(super) wildcard: bool,
     /// What it asked for by name.
-    pub(super) names: BTreeSet<Arc<str>>,
+    pub(super) names: Names,
     /// What to send, with the version that the client holds where that is known: if the content returns to it
     /// before it was sent, there is nothing to send.
     pub(super) due: BTreeMap<Arc<str>, Option<Version>>,
