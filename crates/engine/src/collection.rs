@@ -2,19 +2,23 @@
 //!
 //! A collection has one source, the question whose answer lists its members, and the members themselves. A changed member
 //! is replaced in place, at a cost that does not grow with the collection; only a changed list is compared as a whole.
+//!
+//! What nearly everybody has alike is a collection of its own, the base of others: these list only what they have instead,
+//! share the rest with it, and follow it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use pilothouse_base::{Locality, Name, Namespace};
-use pilothouse_view::plan::RouteTablePlan;
-use pilothouse_view::query::{Client, GatewayKey, InboundKey, Role, TableKey};
+use pilothouse_view::query::{Client, GatewayKey, InboundKey, Role, TableKey, stranger};
 use pilothouse_view::{Answer, Query};
 use pilothouse_world::World;
-use pilothouse_xds::{Composite, Headers, NameMap, Resource, ResourceMap};
+use pilothouse_xds::{Composite, NameMap, Resource, ResourceMap};
 
 use crate::counts::Counts;
 use crate::graph::{Graph, NodeId};
+use crate::overlay::Overlay;
+use crate::tables::Tables;
 use crate::{encode, origins};
 
 /// Names a collection.
@@ -45,6 +49,17 @@ impl CollectionKey {
             Self::Fixed(role) => Query::Fixed(role),
         }
     }
+
+    /// The collection it shares what it does not list with: that of a stranger.
+    fn base(&self) -> Option<Self> {
+        let base = match self {
+            Self::Clusters(_, role) => Self::Clusters(stranger(), *role),
+            Self::Assignments(_, role, locality) => Self::Assignments(stranger(), *role, locality.clone()),
+            Self::Outbound(client) => Self::Outbound(Client::stranger(client.v6)),
+            Self::Gateway(_) | Self::Inbound(_) | Self::Fixed(_) => return None,
+        };
+        (base != *self).then_some(base)
+    }
 }
 
 /// Resources by type.
@@ -67,23 +82,17 @@ enum Slot {
     Host(Name),
 }
 
-/// A collection that some audience uses.
+/// A collection that some audience, or a collection over it, uses.
 pub(crate) struct Collection {
     source: NodeId,
     /// What each member is, and under which name it is held now.
     members: BTreeMap<(NodeId, Slot), Option<Arc<str>>>,
-    tables: BTreeMap<Name, Table>,
-    /// Tables whose composite is out of date.
-    stale: BTreeSet<Name>,
-    pub(crate) content: Content,
+    clusters: Overlay<Resource>,
+    endpoints: Overlay<Resource>,
+    listeners: Overlay<Resource>,
+    secrets: Overlay<Resource>,
+    tables: Tables,
     users: usize,
-}
-
-/// A route table on its way to a composite.
-struct Table {
-    plan: RouteTablePlan,
-    headers: Headers,
-    hosts: ResourceMap,
 }
 
 /// All collections.
@@ -92,6 +101,8 @@ pub(crate) struct Collections {
     by_key: HashMap<Arc<CollectionKey>, Collection>,
     /// Which collections a question feeds.
     fed_by: HashMap<NodeId, Vec<Arc<CollectionKey>>>,
+    /// Which collections lie over one.
+    over: HashMap<CollectionKey, BTreeSet<Arc<CollectionKey>>>,
 }
 
 /// What building needs from outside.
@@ -107,7 +118,7 @@ impl Collections {
     }
 
     pub(crate) fn content(&self, key: &CollectionKey) -> Content {
-        self.by_key.get(key).map(|collection| collection.content.clone()).unwrap_or_default()
+        self.by_key.get(key).map(Collection::content).unwrap_or_default()
     }
 
     /// Wants a collection until [`Collections::release`].
@@ -118,14 +129,12 @@ impl Collections {
         }
         let key = Arc::new(key.clone());
         let source = at.graph.hold(key.source(), at.world, at.counts);
-        let mut collection = Collection {
-            source,
-            members: BTreeMap::new(),
-            tables: BTreeMap::new(),
-            stale: BTreeSet::new(),
-            content: Content::default(),
-            users: 1,
-        };
+        let mut collection = Collection::new(source);
+        if let Some(base) = key.base() {
+            self.hold(&base, at);
+            collection.follow(&self.content(&base));
+            self.over.entry(base).or_default().insert(key.clone());
+        }
         self.feed(source, &key);
         collection.relist(&key, &mut self.fed_by, at);
         self.by_key.insert(key, collection);
@@ -144,6 +153,15 @@ impl Collections {
         }
         starve(&mut self.fed_by, collection.source, &key);
         graph.release(collection.source);
+        if let Some(base) = key.base() {
+            if let Some(over) = self.over.get_mut(&base) {
+                over.remove(&key);
+                if over.is_empty() {
+                    self.over.remove(&base);
+                }
+            }
+            self.release(&base, graph);
+        }
     }
 
     fn feed(&mut self, id: NodeId, key: &Arc<CollectionKey>) {
@@ -163,18 +181,39 @@ impl Collections {
             }
         }
         let mut different = Vec::new();
-        for (key, ids) in touched {
-            let Some(mut collection) = self.by_key.remove(&key) else { continue };
-            let before = collection.content.clone();
-            if ids.contains(&collection.source) {
-                collection.relist(&key, &mut self.fed_by, at);
+        // Those that others lie over go first, and these follow what became of them.
+        let (over, alone): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(key, _)| key.base().is_some());
+        let mut over: BTreeMap<_, _> = over.into_iter().collect();
+        for (key, ids) in alone {
+            if self.bring_up(&key, &ids, at) {
+                for follower in self.over.get(&*key).into_iter().flatten() {
+                    over.entry(follower.clone()).or_default();
+                }
+                different.push(key);
             }
-            collection.refresh(&ids, at);
-            if !before.same(&collection.content) {
-                different.push(key.clone());
-            }
-            self.by_key.insert(key, collection);
         }
+        for (key, ids) in over {
+            if self.bring_up(&key, &ids, at) {
+                different.push(key);
+            }
+        }
+        different
+    }
+
+    /// Brings a collection up to date with changed answers and with its base; says whether it came out different.
+    fn bring_up(&mut self, key: &Arc<CollectionKey>, ids: &[NodeId], at: &mut Building<'_>) -> bool {
+        let base = key.base().map(|base| self.content(&base));
+        let Some(mut collection) = self.by_key.remove(key) else { return false };
+        let before = collection.content();
+        if let Some(base) = base {
+            collection.follow(&base);
+        }
+        if ids.contains(&collection.source) {
+            collection.relist(key, &mut self.fed_by, at);
+        }
+        collection.refresh(ids, at);
+        let different = !before.same(&collection.content());
+        self.by_key.insert(key.clone(), collection);
         different
     }
 }
@@ -207,6 +246,38 @@ impl Content {
 }
 
 impl Collection {
+    fn new(source: NodeId) -> Self {
+        Self {
+            source,
+            members: BTreeMap::new(),
+            clusters: Overlay::default(),
+            endpoints: Overlay::default(),
+            listeners: Overlay::default(),
+            secrets: Overlay::default(),
+            tables: Tables::default(),
+            users: 1,
+        }
+    }
+
+    fn content(&self) -> Content {
+        Content {
+            clusters: self.clusters.map().clone(),
+            endpoints: self.endpoints.map().clone(),
+            listeners: self.listeners.map().clone(),
+            routes: self.tables.map().clone(),
+            secrets: self.secrets.map().clone(),
+        }
+    }
+
+    /// Takes over what became of the collection it lies over.
+    fn follow(&mut self, base: &Content) {
+        self.clusters.follow(&base.clusters);
+        self.endpoints.follow(&base.endpoints);
+        self.listeners.follow(&base.listeners);
+        self.secrets.follow(&base.secrets);
+        self.tables.follow(&base.routes);
+    }
+
     /// Takes the list of members from the source.
     fn relist(
         &mut self,
@@ -216,48 +287,49 @@ impl Collection {
     ) {
         let answer = at.graph.node(self.source).answer.clone();
         let mut wanted: Vec<(Query, Slot)> = Vec::new();
-        let mut tables: Vec<TableKey> = Vec::new();
+        let mut tables: &[TableKey] = &[];
         match &answer {
-            Answer::Clusters(keys) => {
-                wanted.extend(keys.iter().map(|entry| (Query::Cluster(entry.key.clone()), Slot::Cluster)));
+            Answer::Clusters(list) => {
+                let keys = list.entries.iter().map(|entry| &entry.key);
+                wanted.extend(keys.map(|key| (Query::Cluster(key.clone()), Slot::Cluster)));
+                self.clusters.hide(&list.hidden);
             }
-            Answer::Assignments(keys) => {
-                wanted.extend(keys.iter().map(|key| (Query::Assignment(key.clone()), Slot::Endpoint)));
+            Answer::Assignments(list) => {
+                let keys = list.keys.iter();
+                wanted.extend(keys.map(|key| (Query::Assignment(key.clone()), Slot::Endpoint)));
+                self.endpoints.hide(&list.hidden);
             }
             Answer::Outbound(outbound) => {
                 let listeners = outbound.listeners.iter();
                 wanted.extend(listeners.map(|key| (Query::Listener(key.clone()), Slot::Listener)));
-                tables.clone_from(&outbound.tables);
+                self.listeners.hide(&outbound.hidden.listeners);
+                self.tables.hide(&outbound.hidden.tables, &outbound.hidden.hosts);
+                tables = &outbound.tables;
             }
             Answer::Gateway(layout) => {
                 let listeners = layout.listeners.iter();
-                self.content.listeners =
-                    listeners.map(|one| encode::listener(&one.plan, one.origins.clone())).collect();
+                self.listeners.set(listeners.map(|one| encode::listener(&one.plan, one.origins.clone())));
                 wanted.extend(layout.secrets.iter().map(|key| (Query::Secret(key.clone()), Slot::Secret)));
-                tables.clone_from(&layout.tables);
+                tables = &layout.tables;
             }
             Answer::Inbound(inbound) => {
                 let origins = origins::of(&at.graph.node(self.source).query, at.world);
-                self.content.listeners =
-                    std::iter::once(encode::listener(&inbound.listener, origins)).collect();
-                self.content.clusters = inbound
-                    .clusters
-                    .iter()
-                    .map(|one| encode::cluster(&one.plan, origins::of_inbound(one, at.world)))
-                    .collect();
+                self.listeners.set([encode::listener(&inbound.listener, origins)]);
+                let clusters = inbound.clusters.iter();
+                self.clusters
+                    .set(clusters.map(|one| encode::cluster(&one.plan, origins::of_inbound(one, at.world))));
             }
             Answer::Fixed(clusters) => {
-                self.content.clusters =
-                    clusters.iter().map(|plan| encode::cluster(plan, Arc::from([]))).collect();
+                self.clusters.set(clusters.iter().map(|plan| encode::cluster(plan, Arc::from([]))));
             }
             _ => {}
         }
-        for table in &tables {
+        for table in tables {
             wanted.extend(
                 table.hosts.iter().map(|host| (Query::Host(host.clone()), Slot::Host(table.name.clone()))),
             );
         }
-        self.set_tables(&tables);
+        self.tables.set(tables);
 
         let mut new = BTreeSet::new();
         for (query, slot) in wanted {
@@ -286,27 +358,7 @@ impl Collection {
             self.members.insert(member.clone(), None);
             self.put_in(&member, at);
         }
-        self.rebuild_tables();
-    }
-
-    /// Puts tables in place without touching the hosts of those that stay.
-    fn set_tables(&mut self, tables: &[TableKey]) {
-        let mut old = std::mem::take(&mut self.tables);
-        for plan in tables.iter().map(TableKey::plan) {
-            let name = plan.name.clone();
-            let table = match old.remove(&name) {
-                Some(known) if known.plan == plan => known,
-                known => {
-                    self.stale.insert(name.clone());
-                    let hosts = known.map(|known| known.hosts).unwrap_or_default();
-                    Table { headers: encode::headers(&plan), plan, hosts }
-                }
-            };
-            self.tables.insert(name, table);
-        }
-        for name in old.keys() {
-            self.content.routes.remove(name.as_str());
-        }
+        self.tables.rebuild();
     }
 
     /// Takes changed members anew.
@@ -322,17 +374,7 @@ impl Collection {
                 self.put_in(&member, at);
             }
         }
-        self.rebuild_tables();
-    }
-
-    /// Makes the composites of tables whose head or hosts changed.
-    fn rebuild_tables(&mut self) {
-        for name in std::mem::take(&mut self.stale) {
-            if let Some(Table { headers, hosts, .. }) = self.tables.get(&name) {
-                let made = Composite::new(name.as_str(), headers.clone(), hosts.clone(), []);
-                self.content.routes.insert(Arc::new(made));
-            }
-        }
+        self.tables.rebuild();
     }
 
     /// Puts the resource of a member where it belongs, in place of what it was before.
@@ -353,30 +395,23 @@ impl Collection {
         }
         self.members.insert(member.clone(), made.as_ref().map(|made| made.name.clone()));
         if let Some(made) = made {
-            self.map(slot, |map| {
-                map.insert(made);
-            });
+            match slot {
+                Slot::Cluster => self.clusters.put(made),
+                Slot::Endpoint => self.endpoints.put(made),
+                Slot::Listener => self.listeners.put(made),
+                Slot::Secret => self.secrets.put(made),
+                Slot::Host(table) => self.tables.put(table, made),
+            }
         }
     }
 
     fn take_out(&mut self, slot: &Slot, name: &str) {
-        self.map(slot, |map| {
-            map.remove(name);
-        });
-    }
-
-    fn map(&mut self, slot: &Slot, change: impl FnOnce(&mut NameMap<Resource>)) {
         match slot {
-            Slot::Cluster => change(&mut self.content.clusters),
-            Slot::Endpoint => change(&mut self.content.endpoints),
-            Slot::Listener => change(&mut self.content.listeners),
-            Slot::Secret => change(&mut self.content.secrets),
-            Slot::Host(name) => {
-                if let Some(table) = self.tables.get_mut(name) {
-                    change(&mut table.hosts);
-                    self.stale.insert(name.clone());
-                }
-            }
+            Slot::Cluster => self.clusters.take(name),
+            Slot::Endpoint => self.endpoints.take(name),
+            Slot::Listener => self.listeners.take(name),
+            Slot::Secret => self.secrets.take(name),
+            Slot::Host(table) => self.tables.take(table, name),
         }
     }
 }

@@ -17,8 +17,10 @@ mod encode;
 mod engine;
 mod graph;
 mod origins;
+mod overlay;
 mod proxy;
 pub mod secrets;
+mod tables;
 
 pub use counts::Counts;
 pub use encode::defaults;

@@ -95,7 +95,8 @@ fn a_route_weight_is_the_virtual_host_that_holds_it() {
     let mut mesh = Running::start(SHOP, 3);
     let (commit, sent) = mesh.apply(change(&objects::split("ns0", "svc0", &host(0), 50)));
     assert_eq!(sent, BTreeMap::from([((ResourceType::VirtualHost, format!("80/{}:80", host(0))), 3)]));
-    assert_eq!(commit.counts.encoded, BTreeMap::from([(ResourceType::VirtualHost, 1)]));
+    // Once for the namespace whose clients may use the bare name, and once for all others, however many.
+    assert_eq!(commit.counts.encoded, BTreeMap::from([(ResourceType::VirtualHost, 2)]));
     assert!(!commit.counts.answered.contains_key(&QueryKind::Cluster), "{:?}", commit.counts);
     assert!(!commit.counts.answered.contains_key(&QueryKind::Listener), "{:?}", commit.counts);
 }
@@ -151,6 +152,93 @@ fn strict_is_the_listener_of_its_workloads_and_nothing_else() {
         "spec": {"selector": {"matchLabels": {"app": "svc1"}}, "mtls": {"mode": "STRICT"}}});
     let (_, sent) = mesh.apply(change(&policy));
     assert_eq!(sent, BTreeMap::from([((ResourceType::Listener, "virtualInbound".to_owned()), 1)]));
+}
+
+/// A mesh of so many namespaces, with a proxy in each of them.
+fn spread(namespaces: usize) -> (Size, Running) {
+    let size = Size { namespaces, services: 40, endpoints: 2 };
+    (size, Running::start(size, namespaces))
+}
+
+#[test]
+fn a_new_service_is_listed_once_however_many_namespaces_there_are() {
+    let cost = |namespaces: usize| {
+        let (size, mut mesh) = spread(namespaces);
+        let (commit, sent) = mesh.apply(change(&size.service(size.services)));
+        let name = format!("outbound|80||{}", size.host(size.services));
+        assert_eq!(
+            sent,
+            BTreeMap::from([
+                ((ResourceType::Cluster, name.clone()), namespaces),
+                ((ResourceType::Endpoint, name), namespaces),
+                ((ResourceType::VirtualHost, format!("80/{}:80", size.host(size.services))), namespaces),
+            ])
+        );
+        let lists = [QueryKind::Public, QueryKind::Clusters, QueryKind::Assignments, QueryKind::Cluster]
+            .map(|kind| commit.counts.answered.get(&kind).copied().unwrap_or(0));
+        (lists, commit.counts.encoded)
+    };
+    let (lists, encoded) = cost(2);
+    assert_eq!(lists, [1, 1, 1, 1]);
+    // The virtual host has another form for clients of its own namespace.
+    assert_eq!(encoded.get(&ResourceType::VirtualHost), Some(&2));
+    assert_eq!((lists, encoded), cost(20));
+}
+
+#[test]
+fn a_mesh_setting_looks_at_shared_resources_once() {
+    let cost = |namespaces: usize| {
+        let (_, mut mesh) = spread(namespaces);
+        let (commit, sent) = mesh.apply(change(&objects::mesh(&json!({"rootNamespace": "other"}))));
+        assert_eq!(sent, BTreeMap::new());
+        [QueryKind::Cluster, QueryKind::Assignment, QueryKind::Host, QueryKind::Assignments]
+            .map(|kind| commit.counts.answered.get(&kind).copied().unwrap_or(0))
+    };
+    assert_eq!(cost(2), cost(20));
+}
+
+#[test]
+fn namespaces_share_what_does_not_differ() {
+    let (_, mesh) = spread(4);
+    let mut snapshots = mesh.snapshots.values();
+    let first = snapshots.next().expect("a proxy is connected");
+    let outbound = |snapshot: &Arc<Snapshot>| snapshot.clusters.maps()[1].clone();
+    assert!(outbound(first).len() > 40);
+    for other in snapshots {
+        assert!(outbound(first).ptr_eq(&outbound(other)), "clusters are kept once");
+        assert!(first.endpoints.maps()[2].ptr_eq(&other.endpoints.maps()[2]), "assignments are kept once");
+        assert!(first.listeners.maps()[3].ptr_eq(&other.listeners.maps()[3]), "listeners are kept once");
+    }
+}
+
+#[test]
+fn what_one_namespace_alone_sees_in_place_of_a_public_host_is_its_own_matter() {
+    let (size, mut mesh) = spread(4);
+    let private = json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+        "metadata": {"name": "instead", "namespace": "ns1"},
+        "spec": {"hosts": [size.host(4)], "exportTo": ["."], "resolution": "STATIC", "location": "MESH_INTERNAL",
+            "ports": [{"number": 81, "name": "http", "protocol": "HTTP"}],
+            "endpoints": [{"address": "10.200.0.1"}]}});
+    let of = |kind, port: u16| match kind {
+        ResourceType::VirtualHost => (kind, format!("{port}/{}:{port}", size.host(4))),
+        _ => (kind, format!("outbound|{port}||{}", size.host(4))),
+    };
+    let kinds = [ResourceType::Cluster, ResourceType::Endpoint, ResourceType::VirtualHost];
+    let mut expected: BTreeMap<_, _> =
+        kinds.into_iter().flat_map(|kind| [(of(kind, 80), 1), (of(kind, 81), 1)]).collect();
+    expected.insert((ResourceType::Listener, "0.0.0.0_81".to_owned()), 1);
+    let there = change(&private);
+    let key = there.key().clone();
+    let (commit, sent) = mesh.apply(there);
+    assert_eq!(sent, expected);
+    assert_eq!(commit.changed.len(), 1, "nobody else hears of it");
+    // What is hidden goes on changing, and is back with its newest state.
+    mesh.apply(change(&size.slice(4, 1)));
+    let (_, sent) = mesh.apply(Change::Remove { key });
+    assert_eq!(sent, expected);
+    let mut endpoints = mesh.snapshots.values().map(|snapshot| snapshot.endpoints.maps()[2].digest());
+    let first = endpoints.next();
+    assert!(endpoints.all(|other| Some(other) == first), "all see the same again");
 }
 
 #[test]

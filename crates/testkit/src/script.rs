@@ -196,6 +196,7 @@ fn object(kind: &str, namespace: usize, name: usize, dice: &[u8]) -> Value {
                 "trustDomainAliases": if dice.flip() { json!(["old"]) } else { json!([]) },
                 "defaultServiceExportTo": [dice.pick(&["*", "*", "."])],
                 "defaultVirtualServiceExportTo": [dice.pick(&["*", "*", "."])],
+                "defaultDestinationRuleExportTo": [dice.pick(&["*", "*", "."])],
             }).to_string()}}),
         "VirtualService" => istio(kind, metadata, virtual_service(&mut dice)),
         "DestinationRule" => istio(kind, metadata, destination_rule(&mut dice)),

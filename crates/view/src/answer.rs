@@ -3,38 +3,41 @@
 use std::sync::Arc;
 
 use pilothouse_diag::Diagnostic;
-use pilothouse_world::VirtualServiceHeader;
 
 use crate::accounts::Accounts;
+use crate::assignment::Assignments;
 use crate::audience::Audience;
-use crate::cluster::ClusterEntry;
+use crate::claims::Claims;
+use crate::cluster::Clusters;
 use crate::gateway::GatewayLayout;
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::plan::{AssignmentPlan, ClusterPlan, ListenerPlan, SecretPlan, VirtualHostPlan};
-use crate::query::{AssignmentKey, Query};
+use crate::query::Query;
 use crate::reader::Reader;
-use crate::targets::{Target, Targets};
+use crate::targets::{Public, Target, Targets};
 
 /// The answer to a [`Query`], of the variant with the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// To [`Query::Public`].
+    Public(Arc<Public>),
     /// To [`Query::Targets`].
     Targets(Arc<Targets>),
     /// To [`Query::Target`]; none if no visible service has the host.
     Target(Option<Arc<Target>>),
     /// To [`Query::Claims`].
-    Claims(Arc<Vec<VirtualServiceHeader>>),
+    Claims(Arc<Claims>),
     /// To [`Query::Accounts`].
     Accounts(Arc<Accounts>),
     /// To [`Query::Audience`].
     Audience(Arc<Audience>),
-    /// To [`Query::Clusters`], ordered by name.
-    Clusters(Arc<Vec<ClusterEntry>>),
+    /// To [`Query::Clusters`].
+    Clusters(Arc<Clusters>),
     /// To [`Query::FailsOver`].
     FailsOver(bool),
-    /// To [`Query::Assignments`], ordered by name.
-    Assignments(Arc<Vec<AssignmentKey>>),
+    /// To [`Query::Assignments`].
+    Assignments(Arc<Assignments>),
     /// To [`Query::Outbound`].
     Outbound(Arc<Outbound>),
     /// To [`Query::Gateway`].
@@ -60,6 +63,7 @@ pub enum Answer {
 /// Answers a question.
 pub fn resolve(query: &Query, read: &mut Reader<'_>) -> Answer {
     match query {
+        Query::Public => Answer::Public(Arc::new(crate::targets::public(read))),
         Query::Targets(namespace) => Answer::Targets(Arc::new(crate::targets::targets(namespace, read))),
         Query::Target(namespace, host) => Answer::Target(crate::targets::target(namespace, host, read)),
         Query::Claims(namespace) => Answer::Claims(Arc::new(crate::claims::claims(namespace, read))),

@@ -3,9 +3,9 @@
 //! Endpoints are ordered by locality (same sub-zone, zone, region, elsewhere) where outlier detection tells which of them
 //! can be used; without it Envoy would never leave the first group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pilothouse_base::{Locality, Namespace, Selector};
+use pilothouse_base::{Locality, Name, Namespace, Selector};
 use pilothouse_config::MtlsMode;
 use pilothouse_config::traffic_policy::ClientTlsMode;
 
@@ -16,18 +16,28 @@ use crate::policy::{Effective, effective};
 use crate::query::{AssignmentKey, ClusterKey, Role};
 use crate::reader::Reader;
 
+/// The assignments that everybody has, or what a namespace has instead of some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assignments {
+    /// In the order of the clusters.
+    pub keys: Vec<AssignmentKey>,
+    /// Names of clusters of everybody whose assignments the namespace does not have, or has from `keys`.
+    pub hidden: BTreeSet<Name>,
+}
+
 /// An assignment for each cluster whose endpoints are listed.
 pub(crate) fn assignments(
     namespace: &Namespace,
     role: Role,
     locality: &Locality,
     read: &mut Reader<'_>,
-) -> Vec<AssignmentKey> {
+) -> Assignments {
     let clusters = read.clusters(namespace, role);
-    let listed = clusters.iter().filter(|entry| entry.listed).map(|entry| &entry.key);
-    listed
+    let listed = clusters.entries.iter().filter(|entry| entry.listed).map(|entry| &entry.key);
+    let keys = listed
         .map(|key| AssignmentKey { locality: read.ordered_by(key, locality), cluster: key.clone() })
-        .collect()
+        .collect();
+    Assignments { keys, hidden: clusters.hidden.clone() }
 }
 
 /// Whether endpoints of a cluster are ordered by locality.

@@ -1,10 +1,10 @@
 //! Audience: the facts about a proxy that its view may depend on. Proxies with equal facts share everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pilothouse_base::{Labels, Locality, Name, Namespace, ObjectKey};
+use pilothouse_base::{Labels, Locality, Namespace, ObjectKey};
 use pilothouse_config::service::{Resolution, TargetPort};
 use pilothouse_config::{EndpointSlice, MtlsMode, Pod, Service, ServicePort};
 use pilothouse_world::ServiceRef;
@@ -56,9 +56,8 @@ pub(crate) fn audience(name: &WorkloadName, read: &mut Reader<'_>) -> Audience {
         },
     };
     let v6 = !workload.addresses.is_empty() && workload.addresses.iter().all(IpAddr::is_ipv6);
-    let asked: BTreeSet<Name> =
-        read.claims(namespace).iter().flat_map(|header| header.source_labels.iter().cloned()).collect();
-    let labels = workload.labels.iter().filter(|(label, _)| asked.contains(*label)).collect();
+    let claims = read.claims(namespace);
+    let labels = workload.labels.iter().filter(|(label, _)| claims.asked.contains(*label)).collect();
     let client = Client { role: *role, namespace: namespace.clone(), labels, v6 };
     let ports = targets_of(namespace, &workload, read);
     let locality = workload.locality.clone();

@@ -1,5 +1,7 @@
 //! Outbound clusters: which there are, and what each is.
 
+use std::collections::BTreeSet;
+
 use pilothouse_base::{Name, Namespace, Protocol};
 use pilothouse_config::endpoint::EndpointAddress;
 use pilothouse_config::service::{Resolution, TargetPort};
@@ -11,11 +13,21 @@ use crate::plan::{
     ClusterPlan, ClusterService, Discovery, DnsEndpoint, MeshTls, UpstreamProtocol, UpstreamTls,
 };
 use crate::policy::{Effective, effective};
-use crate::query::{ClusterKey, Role};
+use crate::query::{ClusterKey, Role, stranger};
 use crate::reader::Reader;
+use crate::targets::Target;
 use crate::{mtls, names};
 
-/// A cluster of a namespace.
+/// The clusters that everybody has, or what a namespace has instead of some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clusters {
+    /// Ordered by host.
+    pub entries: Vec<ClusterEntry>,
+    /// Names of clusters of everybody that the namespace does not have, or has from `entries`.
+    pub hidden: BTreeSet<Name>,
+}
+
+/// A cluster of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterEntry {
     /// What decides it.
@@ -24,29 +36,40 @@ pub struct ClusterEntry {
     pub listed: bool,
 }
 
-/// One cluster for each port of each visible service, and one more for each subset.
-pub(crate) fn clusters(namespace: &Namespace, role: Role, read: &mut Reader<'_>) -> Vec<ClusterEntry> {
+pub(crate) fn clusters(namespace: &Namespace, role: Role, read: &mut Reader<'_>) -> Clusters {
+    if *namespace == stranger() {
+        let public = read.public();
+        let entries = public.by_host.values().flat_map(|target| entries(target, role)).collect();
+        return Clusters { entries, hidden: BTreeSet::new() };
+    }
     let targets = read.targets(namespace);
-    let mut keys = Vec::new();
-    for target in targets.by_host.values() {
-        if matches!(target.service.resolution, Resolution::Alias(_)) {
-            continue;
-        }
-        let listed = is_listed(&target.service, role);
-        for port in target.service.ports.iter().filter(|port| port.protocol != Protocol::Udp) {
-            for subset in std::iter::once(None).chain(target.subsets.iter().cloned().map(Some)) {
-                let key = ClusterKey {
-                    service: target.name(),
-                    port: port.number,
-                    subset,
-                    rules: target.rules.clone(),
-                    role,
-                };
-                keys.push(ClusterEntry { key, listed });
-            }
+    let shared = targets.hosts.values().filter_map(|host| host.shared.as_ref());
+    Clusters {
+        entries: targets.hosts.values().flat_map(|host| entries(&host.own, role)).collect(),
+        hidden: shared.flat_map(|target| entries(target, role)).map(|entry| entry.key.name()).collect(),
+    }
+}
+
+/// One cluster for each port of a service, and one more for each subset.
+fn entries(target: &Target, role: Role) -> Vec<ClusterEntry> {
+    let mut all = Vec::new();
+    if matches!(target.service.resolution, Resolution::Alias(_)) {
+        return all;
+    }
+    let listed = is_listed(&target.service, role);
+    for port in target.service.ports.iter().filter(|port| port.protocol != Protocol::Udp) {
+        for subset in std::iter::once(None).chain(target.subsets.iter().cloned().map(Some)) {
+            let key = ClusterKey {
+                service: target.name(),
+                port: port.number,
+                subset,
+                rules: target.rules.clone(),
+                role,
+            };
+            all.push(ClusterEntry { key, listed });
         }
     }
-    keys
+    all
 }
 
 /// Where endpoints of a cluster come from, decided by the service alone. Headless services need a list only where

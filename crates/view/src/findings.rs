@@ -104,9 +104,9 @@ fn destination(
     out: &mut Diagnostics,
 ) {
     let Some(target) = read.target(&object.namespace, &to.host) else {
-        let targets = read.targets(&object.namespace);
+        let view = read.view(&object.namespace);
         let short = |host: &Hostname| host.as_str().split('.').next().unwrap_or_default().to_owned();
-        let hosts: Vec<String> = targets.by_host.keys().map(short).collect();
+        let hosts: Vec<String> = view.iter().map(|(host, _)| short(host)).collect();
         out.report(catalogue::UNKNOWN_DESTINATION, &at.field("host"))
             .value(&to.host)
             .effect(effect)
@@ -148,6 +148,7 @@ fn overruled(key: &ObjectKey, object: &VirtualService, read: &mut Reader<'_>, ou
     }
     let claims = read.claims(&key.namespace);
     let before: Vec<_> = claims
+        .visible
         .iter()
         .take_while(|header| header.meta.key != *key)
         .filter(|header| header.http_for_all && header.gateways.contains(&GatewayRef::Mesh))
@@ -168,9 +169,9 @@ fn ports_of(object: &VirtualService, read: &mut Reader<'_>) -> BTreeSet<u16> {
     for gateway in &object.gateways {
         match gateway {
             GatewayRef::Mesh => {
-                let targets = read.targets(object.meta.namespace());
+                let view = read.view(object.meta.namespace());
                 for host in &object.hosts {
-                    match targets.by_host.get(host) {
+                    match view.get(host.as_str()) {
                         Some(target) => ports.extend(
                             target
                                 .service
@@ -224,18 +225,18 @@ fn ambiguous(
 
 fn destination_rule(key: &ObjectKey, read: &mut Reader<'_>, out: &mut Diagnostics) {
     let Some(object) = read.rule(key) else { return };
-    let targets = read.targets(&key.namespace);
+    let view = read.view(&key.namespace);
     let known = if object.host.is_wildcard() {
-        targets.by_host.keys().any(|host| object.host.covers(host))
+        view.iter().any(|(host, _)| object.host.covers(host))
     } else {
-        targets.by_host.contains_key(&object.host)
+        view.get(object.host.as_str()).is_some()
     };
     if !known {
         out.report(catalogue::UNUSED_RULE, &FieldPath::spec().field("host"))
             .value(&object.host)
             .effect("none until such a service appears");
     }
-    if let Some(target) = targets.by_host.get(&object.host) {
+    if let Some(target) = view.get(object.host.as_str()) {
         empty_subsets(&object, &target.service, read, out);
     }
     if object.policy == Default::default() {

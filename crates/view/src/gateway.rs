@@ -68,7 +68,8 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
                 key.ports.iter().find(|(port, _)| *port == server.port).map_or(server.port, |(_, to)| *to);
             let address = server.bind.unwrap_or(any(key.client.v6));
             let shared = listeners.entry((address, target)).or_default();
-            let at = At { key, server, gateway: &gateway.meta.key, target, claims: &claims, mesh: &mesh };
+            let at =
+                At { key, server, gateway: &gateway.meta.key, target, claims: &claims.visible, mesh: &mesh };
             at.serve(shared, &mut tables, &mut secrets, read);
         }
     }
@@ -93,7 +94,8 @@ pub(crate) fn gateway(key: &GatewayKey, read: &mut Reader<'_>) -> GatewayLayout 
             GatewayListener { plan: Arc::new(plan), origins: origins.into_iter().collect() }
         })
         .collect();
-    let tables = tables.into_iter().map(|(name, servers)| table(name, &servers, key, &claims)).collect();
+    let tables =
+        tables.into_iter().map(|(name, servers)| table(name, &servers, key, &claims.visible)).collect();
     GatewayLayout { listeners, tables, secrets: secrets.into_iter().collect() }
 }
 
@@ -103,7 +105,7 @@ struct At<'a> {
     server: &'a Server,
     gateway: &'a ObjectKey,
     target: u16,
-    claims: &'a [VirtualServiceHeader],
+    claims: &'a [Arc<VirtualServiceHeader>],
     mesh: &'a Mesh,
 }
 
@@ -363,7 +365,7 @@ fn table(
     name: Name,
     servers: &[(&Server, &ObjectKey)],
     key: &GatewayKey,
-    claims: &[VirtualServiceHeader],
+    claims: &[Arc<VirtualServiceHeader>],
 ) -> TableKey {
     /// What is known of one host so far.
     type Claimed = (u16, bool, Vec<(ObjectKey, Option<ObjectKey>)>);

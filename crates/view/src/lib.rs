@@ -32,12 +32,17 @@ mod secret;
 mod targets;
 mod virtual_host;
 
+#[cfg(test)]
+mod fresh;
+
 pub use answer::{Answer, resolve};
+pub use assignment::Assignments;
 pub use audience::Audience;
-pub use cluster::ClusterEntry;
+pub use claims::{ClaimList, Claims};
+pub use cluster::{ClusterEntry, Clusters};
 pub use gateway::{GatewayLayout, GatewayListener};
 pub use inbound::{Inbound, InboundCluster};
-pub use outbound::Outbound;
+pub use outbound::{Hidden, Outbound};
 pub use query::{Query, QueryKind};
 pub use reader::{Ask, Reader};
-pub use targets::{Target, Targets};
+pub use targets::{Differs, Public, Target, Targets};

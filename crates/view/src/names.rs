@@ -58,6 +58,12 @@ pub fn https_table(port: u16, port_name: &Name, gateway: &ObjectKey) -> Name {
     Name::from(format!("https.{port}.{port_name}.{}.{}", gateway.name, gateway.namespace))
 }
 
+/// The namespace in the name of a Kubernetes service.
+pub(crate) fn namespace_of(host: &Hostname, domain: &str) -> Option<Namespace> {
+    let name_and_namespace = host.as_str().strip_suffix(domain)?.strip_suffix(".svc.")?;
+    name_and_namespace.rsplit_once('.').map(|(_, namespace)| Namespace::from(namespace))
+}
+
 /// The short names a client of `client` may use for a service host, besides the full one.
 pub fn short_names(host: &Hostname, client: &Namespace, domain: &str) -> Vec<String> {
     let Some(name_and_namespace) = host.as_str().strip_suffix(&format!(".svc.{domain}")) else {

@@ -37,26 +37,46 @@ pub struct Client {
     pub v6: bool,
 }
 
+impl Client {
+    /// A sidecar of no namespace: it sees what everybody sees and has nothing of its own. Its lists are what the lists of
+    /// all others are told apart from.
+    pub fn stranger(v6: bool) -> Self {
+        Self { role: Role::Sidecar, namespace: stranger(), labels: Labels::default(), v6 }
+    }
+
+    /// Whether nothing is its own.
+    pub fn is_stranger(&self) -> bool {
+        *self == Self::stranger(self.v6)
+    }
+}
+
+/// The namespace of a stranger, which no object can be in.
+pub fn stranger() -> Namespace {
+    Namespace::default()
+}
+
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Query {
-    /// Which service each host name means to clients of a namespace, and which destination rules shape it.
+    /// Which service each host name means to everybody, and which destination rules shape it.
+    Public,
+    /// Which host names mean something else to clients of a namespace.
     Targets(Namespace),
-    /// The same for one host.
+    /// What one host means to clients of a namespace.
     Target(Namespace, Hostname),
-    /// Which virtual services clients of a namespace see, in order of precedence.
+    /// Which virtual services clients of a namespace see, in order of precedence. A stranger sees those of everybody.
     Claims(Namespace),
     /// The identities behind a service.
     Accounts(ServiceRef),
     /// What a proxy is.
     Audience(WorkloadName),
-    /// The clusters of a namespace.
+    /// The clusters of everybody (for a stranger), or those that a namespace has instead of them.
     Clusters(Namespace, Role),
     /// Whether endpoints of a cluster are ordered by locality.
     FailsOver(ClusterKey),
-    /// The assignments of a namespace for clients of a locality.
+    /// The assignments for clients of a locality, as for clusters.
     Assignments(Namespace, Role, Locality),
-    /// Outbound listeners and route tables of sidecars.
+    /// Outbound listeners and route tables of sidecars, as for clusters.
     Outbound(Client),
     /// Listeners and route tables of gateways.
     Gateway(GatewayKey),
@@ -82,6 +102,7 @@ pub enum Query {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is the variant of `Query` with the same name")]
 pub enum QueryKind {
+    Public,
     Targets,
     Target,
     Claims,
@@ -104,7 +125,8 @@ pub enum QueryKind {
 
 impl QueryKind {
     /// Every kind of question.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
+        Self::Public,
         Self::Targets,
         Self::Target,
         Self::Claims,
@@ -130,6 +152,7 @@ impl Query {
     /// The kind of question this is.
     pub fn kind(&self) -> QueryKind {
         match self {
+            Self::Public => QueryKind::Public,
             Self::Targets(..) => QueryKind::Targets,
             Self::Target(..) => QueryKind::Target,
             Self::Claims(..) => QueryKind::Claims,
@@ -153,19 +176,22 @@ impl Query {
 
     /// Its layer: it asks questions of lower layers only.
     pub fn layer(&self) -> u8 {
-        match self.kind() {
-            QueryKind::Targets | QueryKind::Claims | QueryKind::Accounts => 0,
-            QueryKind::Target | QueryKind::Audience | QueryKind::Clusters => 1,
-            QueryKind::FailsOver => 2,
-            QueryKind::Assignments | QueryKind::Outbound | QueryKind::Gateway => 3,
-            QueryKind::Cluster
-            | QueryKind::Assignment
-            | QueryKind::Listener
-            | QueryKind::Host
-            | QueryKind::Inbound
-            | QueryKind::Fixed
-            | QueryKind::Secret
-            | QueryKind::Findings => 4,
+        match self {
+            Self::Public | Self::Accounts(_) => 0,
+            Self::Claims(namespace) if *namespace == stranger() => 0,
+            Self::Targets(_) | Self::Claims(_) => 1,
+            Self::Target(..) | Self::Audience(_) | Self::Clusters(..) => 2,
+            Self::FailsOver(_) => 3,
+            Self::Outbound(client) if !client.is_stranger() => 5,
+            Self::Assignments(..) | Self::Outbound(_) | Self::Gateway(_) => 4,
+            Self::Cluster(_)
+            | Self::Assignment(_)
+            | Self::Listener(_)
+            | Self::Host(_)
+            | Self::Inbound(_)
+            | Self::Fixed(_)
+            | Self::Secret(_)
+            | Self::Findings(_) => 6,
         }
     }
 }
@@ -237,6 +263,16 @@ pub enum ListenerKey {
     },
     /// The listener of an address and port.
     Outbound(Arc<OutboundListener>),
+}
+
+impl ListenerKey {
+    /// The name of the listener.
+    pub fn name(&self) -> Name {
+        match self {
+            Self::Capture { .. } => Name::from(crate::names::VIRTUAL_OUTBOUND),
+            Self::Outbound(listener) => crate::names::listener(listener.address, listener.port),
+        }
+    }
 }
 
 /// What is served at an outbound address and port.

@@ -10,9 +10,11 @@ use pilothouse_world::{RuleHeader, ServiceEndpoints, ServiceRef, VirtualServiceH
 
 use crate::accounts::Accounts;
 use crate::answer::Answer;
-use crate::cluster::ClusterEntry;
-use crate::query::{ClusterKey, Query, Role};
-use crate::targets::{Target, Targets};
+use crate::claims::{ClaimList, Claims};
+use crate::cluster::Clusters;
+use crate::outbound::Outbound;
+use crate::query::{Client, ClusterKey, Query, Role};
+use crate::targets::{Public, Target, Targets, View};
 
 /// Answers questions; whoever implements it takes down that they were asked.
 pub trait Ask {
@@ -33,6 +35,18 @@ impl<'a> Reader<'a> {
         Self { ask }
     }
 
+    pub(crate) fn public(&mut self) -> Arc<Public> {
+        match self.ask.ask(Query::Public) {
+            Answer::Public(answer) => answer,
+            _ => unreachable!("a question about public targets is answered with these"),
+        }
+    }
+
+    /// What each host means to clients of a namespace.
+    pub(crate) fn view(&mut self, namespace: &Namespace) -> View {
+        View { public: self.public(), own: self.targets(namespace) }
+    }
+
     pub(crate) fn targets(&mut self, namespace: &Namespace) -> Arc<Targets> {
         match self.ask.ask(Query::Targets(namespace.clone())) {
             Answer::Targets(answer) => answer,
@@ -47,7 +61,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn claims(&mut self, namespace: &Namespace) -> Arc<Vec<VirtualServiceHeader>> {
+    pub(crate) fn claims(&mut self, namespace: &Namespace) -> Arc<ClaimList> {
+        self.answer_about_claims(namespace).list.clone()
+    }
+
+    pub(crate) fn answer_about_claims(&mut self, namespace: &Namespace) -> Arc<Claims> {
         match self.ask.ask(Query::Claims(namespace.clone())) {
             Answer::Claims(answer) => answer,
             _ => unreachable!("a question about claims is answered with claims"),
@@ -61,10 +79,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn clusters(&mut self, namespace: &Namespace, role: Role) -> Arc<Vec<ClusterEntry>> {
+    pub(crate) fn clusters(&mut self, namespace: &Namespace, role: Role) -> Arc<Clusters> {
         match self.ask.ask(Query::Clusters(namespace.clone(), role)) {
             Answer::Clusters(answer) => answer,
             _ => unreachable!("a question about clusters is answered with clusters"),
+        }
+    }
+
+    pub(crate) fn outbound(&mut self, client: &Client) -> Arc<Outbound> {
+        match self.ask.ask(Query::Outbound(client.clone())) {
+            Answer::Outbound(answer) => answer,
+            _ => unreachable!("a question about outbound listeners is answered with them"),
         }
     }
 

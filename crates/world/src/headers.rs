@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use pilothouse_base::{Hostname, Name, Namespace};
-use pilothouse_config::virtual_service::{GatewayRef, HttpMatch};
+use pilothouse_config::virtual_service::{GatewayRef, HttpAction, HttpMatch};
 use pilothouse_config::{DestinationRule, ExportTo, Meta, VirtualService};
 use serde::Serialize;
 
@@ -29,6 +29,10 @@ pub struct VirtualServiceHeader {
     pub l4: bool,
     /// Names of the labels that its matches ask of the client (`sourceLabels`).
     pub source_labels: BTreeSet<Name>,
+    /// Whether its matches ask anything of the client: labels, or its namespace.
+    pub asks_client: bool,
+    /// The hosts it sends to, mirrors included.
+    pub destinations: BTreeSet<Hostname>,
 }
 
 impl VirtualServiceHeader {
@@ -41,6 +45,10 @@ impl VirtualServiceHeader {
             .chain(object.tls.iter().flat_map(|rule| &rule.matches))
             .map(|one| &one.source_labels);
         let http_labels = object.http.iter().flat_map(|rule| &rule.matches).map(|one| &one.source_labels);
+        let source_labels: BTreeSet<Name> = l4_labels
+            .chain(http_labels)
+            .flat_map(|labels| labels.iter().map(|(name, _)| Name::from(name)))
+            .collect();
         Self {
             meta: object.meta.clone(),
             hosts: object.hosts.clone(),
@@ -51,10 +59,9 @@ impl VirtualServiceHeader {
                 rule.matches.is_empty() || rule.matches.iter().any(HttpMatch::is_for_every_client)
             }),
             l4: !object.tcp.is_empty() || !object.tls.is_empty(),
-            source_labels: l4_labels
-                .chain(http_labels)
-                .flat_map(|labels| labels.iter().map(|(name, _)| Name::from(name)))
-                .collect(),
+            asks_client: !source_labels.is_empty() || asks_namespace(object),
+            source_labels,
+            destinations: destinations(object),
         }
     }
 
@@ -62,6 +69,26 @@ impl VirtualServiceHeader {
     pub fn namespace(&self) -> &Namespace {
         self.meta.namespace()
     }
+}
+
+fn asks_namespace(object: &VirtualService) -> bool {
+    let http = object.http.iter().flat_map(|rule| &rule.matches).map(|one| &one.source_namespace);
+    let tcp = object.tcp.iter().flat_map(|rule| &rule.matches).map(|one| &one.source_namespace);
+    let tls = object.tls.iter().flat_map(|rule| &rule.matches).map(|one| &one.source_namespace);
+    http.chain(tcp).chain(tls).any(Option::is_some)
+}
+
+fn destinations(object: &VirtualService) -> BTreeSet<Hostname> {
+    let mut all = BTreeSet::new();
+    for rule in &object.http {
+        if let HttpAction::Route(to) = &rule.action {
+            all.extend(to.iter().map(|one| one.destination.host.clone()));
+        }
+        all.extend(rule.mirrors.iter().map(|mirror| mirror.destination.host.clone()));
+    }
+    let l4 = object.tcp.iter().map(|rule| &rule.route).chain(object.tls.iter().map(|rule| &rule.route));
+    all.extend(l4.flatten().map(|one| one.destination.host.clone()));
+    all
 }
 
 /// Where a destination rule applies.

@@ -11,9 +11,8 @@ use crate::reader::Reader;
 /// Secrets that destination rules name for connections of gateways. (Sidecars get none: their service accounts must not reach
 /// for any secret of the namespace, so there such connections fail.)
 pub(super) fn secrets(namespace: &Namespace, all: &mut BTreeSet<SecretKey>, read: &mut Reader<'_>) {
-    let targets = read.targets(namespace);
-    let rules: BTreeSet<&ObjectKey> =
-        targets.by_host.values().flat_map(|target| target.rules.iter()).collect();
+    let view = read.view(namespace);
+    let rules: BTreeSet<&ObjectKey> = view.targets().flat_map(|target| target.rules.iter()).collect();
     for rule in rules {
         let Some(rule) = read.rule(rule) else { continue };
         let layers = std::iter::once(&rule.policy).chain(rule.subsets.iter().map(|subset| &subset.policy));

@@ -9,64 +9,20 @@ use pilothouse_config::Service;
 use pilothouse_config::service::Resolution;
 use pilothouse_world::VirtualServiceHeader;
 
+use super::seen::Seen;
 use crate::names;
 use crate::query::{Client, HostKey, HostSource, Otherwise};
-use crate::targets::{Target, Targets};
-
-/// The virtual services with HTTP rules, by the hosts they name.
-pub(super) struct HttpClaims<'h> {
-    /// In order of precedence.
-    all: Vec<&'h VirtualServiceHeader>,
-    exact: BTreeMap<&'h Hostname, Vec<&'h VirtualServiceHeader>>,
-    /// The most specific first, equals in order of precedence.
-    wide: Vec<(&'h Hostname, &'h VirtualServiceHeader)>,
-}
-
-impl<'h> HttpClaims<'h> {
-    pub(super) fn new(claims: &[&'h VirtualServiceHeader]) -> Self {
-        let all: Vec<_> = claims.iter().copied().filter(|header| header.http).collect();
-        let mut exact: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        let mut wide = Vec::new();
-        for header in &all {
-            for host in &header.hosts {
-                exact.entry(host).or_default().push(*header);
-                if host.is_wildcard() {
-                    wide.push((host, *header));
-                }
-            }
-        }
-        wide.sort_by_key(|(host, _)| host.specificity());
-        Self { all, exact, wide }
-    }
-
-    /// The ones that may route a host, up to one that does so for every client: those that name it, then those whose wildcard
-    /// covers it. The flag tells whether the last one does.
-    fn of(&self, host: &Hostname) -> (Vec<&'h VirtualServiceHeader>, bool) {
-        let named = self.exact.get(host).into_iter().flatten().copied();
-        let covering = self.wide.iter().filter(|(wide, _)| wide.covers(host)).map(|(_, header)| *header);
-        let mut found: Vec<&VirtualServiceHeader> = Vec::new();
-        for header in named.chain(covering) {
-            if found.iter().any(|known| known.meta.key == header.meta.key) {
-                continue;
-            }
-            found.push(header);
-            if header.http_for_all {
-                return (found, true);
-            }
-        }
-        (found, false)
-    }
-}
+use crate::targets::Target;
 
 /// Where the routes of a host come from.
-fn source(host: &Hostname, target: Option<&Target>, client: &Client, claims: &HttpClaims<'_>) -> HostSource {
-    let (found, for_all) = claims.of(host);
+fn source(host: &Hostname, target: Option<&Target>, seen: &Seen<'_>) -> HostSource {
+    let (found, for_all) = seen.claims.http.of(host);
     match target {
         Some(target) if found.is_empty() => {
             HostSource::Service { service: target.name(), rules: target.rules.clone() }
         }
         target => HostSource::VirtualServices {
-            client: client.clone(),
+            client: seen.asking(found.iter().copied()),
             objects: found.iter().map(|header| (header.meta.key.clone(), None)).collect(),
             otherwise: match target {
                 _ if for_all => Otherwise::Never,
@@ -78,18 +34,12 @@ fn source(host: &Hostname, target: Option<&Target>, client: &Client, claims: &Ht
 }
 
 /// The virtual host of a host on a port; its domains are filled in by the caller.
-pub(super) fn host_of(
-    host: &Hostname,
-    target: Option<&Target>,
-    port: u16,
-    client: &Client,
-    claims: &HttpClaims<'_>,
-) -> HostKey {
+pub(super) fn host_of(host: &Hostname, target: Option<&Target>, port: u16, seen: &Seen<'_>) -> HostKey {
     HostKey {
         name: names::host_port(host, port),
         domains: Arc::from([]),
         port,
-        source: source(host, target, client, claims),
+        source: source(host, target, seen),
         require_tls: false,
     }
 }
@@ -102,51 +52,57 @@ struct Draft<'t> {
     domains: Vec<String>,
 }
 
-/// The virtual hosts of a port, ordered by name, no domain twice.
-pub(super) fn hosts(
-    port: u16,
-    client: &Client,
-    targets: &Targets,
-    claims: &HttpClaims<'_>,
-    domain: &str,
-) -> Arc<[HostKey]> {
+/// The virtual hosts of a port, ordered by name, no domain twice; those of a number of hosts, or all.
+pub(super) fn hosts(port: u16, seen: &Seen<'_>, only: Option<&BTreeSet<Hostname>>) -> Arc<[HostKey]> {
+    let Seen { client, view, claims, domain } = seen;
+    let claims = &claims.http;
     let serves = |service: &Service| {
         service.port(port).is_some_and(|port| port.protocol.is_http() || port.protocol == Protocol::Auto)
+    };
+    let wanted = |host: &Hostname| only.is_none_or(|hosts| hosts.contains(host));
+    let headers: Vec<&VirtualServiceHeader> = match only {
+        None => claims.all.iter().map(|header| &**header).collect(),
+        Some(hosts) => {
+            let places: BTreeSet<usize> =
+                hosts.iter().flat_map(|host| claims.naming(host.as_str())).copied().collect();
+            places.into_iter().map(|at| &*claims.all[at]).collect()
+        }
     };
     let mut all: Vec<Draft<'_>> = Vec::new();
     // Hosts of virtual services that are no services themselves: on port 80, and where the same object also rules a service
     // of this port.
     let mut extra: BTreeSet<&Hostname> = BTreeSet::new();
-    for header in &claims.all {
+    for header in headers {
         let rules_service = |own: &Hostname| {
             if own.is_wildcard() {
-                targets
-                    .by_host
-                    .values()
-                    .any(|target| serves(&target.service) && own.covers(&target.service.host))
+                view.targets().any(|target| serves(&target.service) && own.covers(&target.service.host))
             } else {
-                targets.by_host.get(own).is_some_and(|target| serves(&target.service))
+                view.get(own.as_str()).is_some_and(|target| serves(&target.service))
             }
         };
         if port != 80 && !header.hosts.iter().any(rules_service) {
             continue;
         }
-        for host in &header.hosts {
+        for host in header.hosts.iter().filter(|host| wanted(host)) {
             // A wildcard that stands for services is a rule for these and no host of its own.
             let stands_for_others = host.is_wildcard() && rules_service(host);
-            if targets.by_host.contains_key(host) || stands_for_others || !extra.insert(host) {
+            if view.get(host.as_str()).is_some() || stands_for_others || !extra.insert(host) {
                 continue;
             }
-            let key = host_of(host, None, port, client, claims);
+            let key = host_of(host, None, port, seen);
             all.push(Draft { key, own: vec![host], domains: vec![host.to_string()] });
         }
     }
+    let targets: Vec<&Arc<Target>> = match only {
+        None => view.targets().collect(),
+        Some(hosts) => hosts.iter().filter_map(|host| view.get(host.as_str())).collect(),
+    };
     let mut aliases: BTreeMap<&Hostname, Vec<&Service>> = BTreeMap::new();
-    for target in targets.by_host.values() {
+    for target in &targets {
         let alias = &target.service;
         let Resolution::Alias(real) = &alias.resolution else { continue };
-        let ruled = claims.exact.contains_key(&alias.host);
-        let real_target = targets.by_host.get(real);
+        let ruled = !claims.naming(alias.host.as_str()).is_empty();
+        let real_target = view.get(real.as_str());
         let on_port = if alias.ports.is_empty() {
             port == 80 || real_target.is_some_and(|target| serves(&target.service))
         } else {
@@ -155,19 +111,19 @@ pub(super) fn hosts(
         if ruled && on_port {
             // It has routes of its own, so it is a host of its own.
             let target = real_target.filter(|target| serves(&target.service)).map(|target| &**target);
-            let key = host_of(&alias.host, target, port, client, claims);
+            let key = host_of(&alias.host, target, port, seen);
             all.push(Draft { key, own: vec![&alias.host], domains: domains(alias, client, domain) });
         } else {
             aliases.entry(real).or_default().push(alias);
         }
     }
-    for target in targets.by_host.values() {
+    for target in &targets {
         let service = &target.service;
         if matches!(service.resolution, Resolution::Alias(_)) || !serves(service) {
             continue;
         }
         let mut draft = Draft {
-            key: host_of(&service.host, Some(target), port, client, claims),
+            key: host_of(&service.host, Some(target), port, seen),
             own: vec![&service.host],
             domains: domains(service, client, domain),
         };
@@ -184,8 +140,7 @@ pub(super) fn hosts(
             .into_iter()
             .filter(|one| {
                 // A short name that is another service's full name belongs to that one.
-                let foreign =
-                    targets.by_host.contains_key(one.as_str()) && !own.iter().any(|own| own.as_str() == one);
+                let foreign = view.get(one).is_some() && !own.iter().any(|own| own.as_str() == one);
                 !foreign && taken.insert(one.to_ascii_lowercase())
             })
             .map(Name::from)
@@ -200,7 +155,7 @@ pub(super) fn hosts(
 }
 
 /// What a service is called by its clients.
-fn domains(service: &Service, client: &Client, domain: &str) -> Vec<String> {
+pub(super) fn domains(service: &Service, client: &Client, domain: &str) -> Vec<String> {
     let mut all = vec![service.host.to_string()];
     if service.host.as_str().parse::<IpAddr>().is_err() && !service.host.is_wildcard() {
         all.push(format!("{}.", service.host));
