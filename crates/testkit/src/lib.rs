@@ -1,17 +1,19 @@
 //! Fixtures, builders and property helpers for the tests of other crates; never a dependency of shipped code.
 //!
 //! What it is: objects as users write them, small universes of colliding names for property tests, and the named meshes
-//! that benchmarks and counts are measured on.
+//! that benchmarks and counts are measured on; plans that translation starts from, and the real Envoys that judge what comes out.
 //!
 //! What it is not: a second implementation of anything. Objects are plain JSON and go through the judge like a user's.
 //!
 //! Main parts: [`objects`] (one function per kind), [`script`] (random sequences of changes), [`meshes`] (*shop*,
-//! *office*, *city*, *gateway*).
+//! *office*, *city*, *gateway*), [`plans`] (one of each), [`envoy`] (both ends of the supported range).
 //!
 //! Where to start: `objects.rs`.
 
+pub mod envoy;
 pub mod meshes;
 pub mod objects;
+pub mod plans;
 pub mod script;
 
 use pilothouse_base::Name;

@@ -1,20 +1,17 @@
 //! One resource of each kind: from plan to message, and from plan to the bytes that travel.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use pilothouse_base::{Hostname, Kind, Locality, Name, Namespace, ObjectKey};
-use pilothouse_config::mesh::PathNormalization;
-use pilothouse_config::traffic_policy::{ConnectionPool, LoadBalancer};
-use pilothouse_config::virtual_service::HeaderChanges;
+use pilothouse_base::Name;
 use pilothouse_envoy_api as envoy;
+use pilothouse_testkit::plans;
 use pilothouse_translate as translate;
 use pilothouse_view::plan::{
-    ActionPlan, AssignmentPlan, CatchAll, ChainMatch, ChainPlan, ClusterPlan, ClusterService, Direction,
-    Discovery, EndpointPlan, HttpPlan, HttpRole, Inspected, ListenerPlan, ListenerPort, LocalityPlan,
-    MeshTls, Network, RouteMatchPlan, RoutePlan, RouteTablePlan, RouteToPlan, Routes, ServerTlsPlan,
-    Sniffing, Transport, UpstreamProtocol, UpstreamTls, VirtualHostPlan, WeightedPlan,
+    AssignmentPlan, CatchAll, ChainMatch, ChainPlan, ClusterPlan, EndpointPlan, HttpRole, Inspected,
+    ListenerPlan, Network, RoutePlan, RouteTablePlan, Routes, Sniffing, Transport, UpstreamTls,
+    VirtualHostPlan,
 };
 
 #[global_allocator]
@@ -86,128 +83,51 @@ fn table_bytes(bencher: Bencher, hosts: usize) {
 
 fn cluster() -> ClusterPlan {
     ClusterPlan {
-        name: Name::from("outbound|80|v1|cart.shop.svc.cluster.local"),
-        discovery: Discovery::Endpoints,
-        connect_timeout: Duration::from_secs(10),
-        load_balancer: LoadBalancer::LeastRequest,
-        pool: ConnectionPool::default(),
-        outlier: None,
-        protocol: UpstreamProtocol::Http1,
-        tls: UpstreamTls::Auto(MeshTls {
-            sni: Name::from("outbound_.80_.v1_.cart.shop.svc.cluster.local"),
-            subject_alt_names: vec![Name::from("spiffe://cluster.local/ns/shop/sa/cart")],
-        }),
-        services: vec![ClusterService {
-            host: Hostname::from("cart.shop.svc.cluster.local"),
-            name: Name::from("cart"),
-            namespace: Namespace::from("shop"),
-        }],
-        external: false,
-        subset: Some(Name::from("v1")),
-        rule: Some(ObjectKey::new(Kind::DestinationRule, "shop", "cart")),
+        tls: UpstreamTls::Auto(plans::mesh_tls("outbound_.80_.v1_.cart.shop.svc.cluster.local")),
+        ..plans::subset_cluster()
     }
 }
 
 fn assignment(endpoints: u8) -> AssignmentPlan {
     let endpoints = (1..=endpoints).map(|last| EndpointPlan {
-        address: IpAddr::from(Ipv4Addr::new(10, 0, 0, last)),
-        port: 8080,
-        weight: 1,
-        healthy: true,
         mtls: true,
         workload: Name::from("cart;shop;cart;v1;Kubernetes"),
+        ..plans::endpoint(Ipv4Addr::new(10, 0, 0, last), 8080)
     });
-    AssignmentPlan {
-        cluster: Name::from("outbound|80||cart.shop.svc.cluster.local"),
-        localities: vec![LocalityPlan {
-            locality: Locality::parse("region/zone"),
-            priority: 0,
-            endpoints: endpoints.collect(),
-        }],
-    }
+    plans::assignment("outbound|80||cart.shop.svc.cluster.local", endpoints.collect())
 }
 
 fn host(number: usize) -> VirtualHostPlan {
     let short = format!("svc{number}.shop");
     let full = format!("{short}.svc.cluster.local");
-    let to = RouteToPlan {
-        clusters: vec![WeightedPlan {
-            cluster: Name::from(format!("outbound|80||{full}")),
-            weight: 1,
-            headers: HeaderChanges::default(),
-            foreign_tls: false,
-        }],
-        timeout: None,
-        inbound: false,
-        retry: None,
-        avoid_previous_hosts: false,
-        path: None,
-        authority: None,
-        mirrors: Vec::new(),
-        hash: Vec::new(),
+    let route = RoutePlan {
+        operation: Name::from(format!("{full}:80/*")),
+        ..plans::forward(plans::to(vec![plans::weighted(&format!("outbound|80||{full}"), 1)]))
     };
+    let domains =
+        [full.clone(), format!("{full}."), short.clone(), format!("{short}.svc"), "10.96.0.7".to_owned()];
     VirtualHostPlan {
-        name: Name::from(format!("{full}:80")),
-        domains: [
-            full.clone(),
-            format!("{full}."),
-            short.clone(),
-            format!("{short}.svc"),
-            "10.96.0.7".to_owned(),
-        ]
-        .map(Name::from)
-        .to_vec(),
-        routes: vec![RoutePlan {
-            name: Name::from("default"),
-            origin: None,
-            matches: RouteMatchPlan::All,
-            action: ActionPlan::Route(Box::new(to)),
-            operation: Name::from(format!("{full}:80/*")),
-            headers: HeaderChanges::default(),
-            fault: Default::default(),
-            cors: None,
-        }],
-        require_tls: false,
-        attempt_count: true,
+        domains: domains.map(Name::from).to_vec(),
+        ..plans::host(&format!("{full}:80"), vec![route])
     }
 }
 
 fn listener() -> ListenerPlan {
-    let http = HttpPlan {
-        stat_prefix: Name::from("outbound_0.0.0.0_80"),
-        routes: Routes::Discovered(Name::from("80")),
-        role: HttpRole::Outbound,
-        grpc_web: false,
-        path_normalization: PathNormalization::Base,
-        access_log: None,
+    let http = plans::http(HttpRole::Outbound, Routes::Discovered(Name::from("80")));
+    let chain = ChainPlan {
+        matches: ChainMatch {
+            transport: Some(Transport::RawBuffer),
+            application_protocols: ["http/1.0", "http/1.1", "h2c"].map(Name::from).into(),
+            ..ChainMatch::default()
+        },
+        ..plans::chain("0.0.0.0_80_http", Network::Http(Box::new(http)))
     };
     ListenerPlan {
-        name: Name::from("0.0.0.0_80"),
-        port: ListenerPort {
-            address: Ipv4Addr::UNSPECIFIED.into(),
-            additional: Vec::new(),
-            port: 80,
-            bound: false,
-        },
-        direction: Direction::Outbound,
-        hands_over: false,
-        original_dst: false,
         sniffing: Sniffing {
             http: Some(Inspected::Everywhere),
             timeout: Some(Duration::from_secs(1)),
             ..Sniffing::default()
         },
-        chains: vec![ChainPlan {
-            name: Name::from("0.0.0.0_80_http"),
-            matches: ChainMatch {
-                transport: Some(Transport::RawBuffer),
-                application_protocols: ["http/1.0", "http/1.1", "h2c"].map(Name::from).into(),
-                ..ChainMatch::default()
-            },
-            tls: ServerTlsPlan::None,
-            network: Network::Http(Box::new(http)),
-        }],
-        default_chain: None,
-        access_log: None,
+        ..plans::listener("0.0.0.0_80", vec![chain])
     }
 }

@@ -1,26 +1,16 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use envoy::endpoint::lb_endpoint::HostIdentifier;
+use pilothouse_testkit::plans::{self, locality as local};
 
 use super::*;
 
 fn endpoint(last: u8, weight: u32) -> EndpointPlan {
-    EndpointPlan {
-        address: IpAddr::from(Ipv4Addr::new(10, 0, 0, last)),
-        port: 8080,
-        weight,
-        healthy: true,
-        mtls: false,
-        workload: Name::default(),
-    }
+    EndpointPlan { weight, ..plans::endpoint(Ipv4Addr::new(10, 0, 0, last), 8080) }
 }
 
 fn plan(localities: Vec<LocalityPlan>) -> AssignmentPlan {
     AssignmentPlan { cluster: Name::from("outbound|80||cart.shop"), localities }
-}
-
-fn local(place: &str, priority: u32, endpoints: Vec<EndpointPlan>) -> LocalityPlan {
-    LocalityPlan { locality: Locality::parse(place), priority, endpoints }
 }
 
 #[test]

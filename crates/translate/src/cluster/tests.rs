@@ -1,44 +1,21 @@
 use std::time::Duration;
 
-use pilothouse_base::{Hostname, Kind, Locality, Name, Namespace, ObjectKey};
+use pilothouse_base::{Locality, Name};
 use pilothouse_config::traffic_policy::{
     ConnectionPool, HashKey, Keepalive, LoadBalancer, OutlierDetection, Roots,
 };
+use pilothouse_testkit::plans::{self, subset_cluster as plan};
 use pilothouse_view::plan::{Discovery, DnsEndpoint, MeshTls, UpstreamProtocol};
 use serde_json::{Value, json};
 
 use super::*;
-
-fn plan() -> ClusterPlan {
-    ClusterPlan {
-        name: Name::from("outbound|80|v1|cart.shop.svc.cluster.local"),
-        discovery: Discovery::Endpoints,
-        connect_timeout: Duration::from_secs(10),
-        load_balancer: LoadBalancer::LeastRequest,
-        pool: ConnectionPool::default(),
-        outlier: None,
-        protocol: UpstreamProtocol::Http1,
-        tls: UpstreamTls::None,
-        services: vec![ClusterService {
-            host: Hostname::from("cart.shop.svc.cluster.local"),
-            name: Name::from("cart"),
-            namespace: Namespace::from("shop"),
-        }],
-        external: false,
-        subset: Some(Name::from("v1")),
-        rule: Some(ObjectKey::new(Kind::DestinationRule, "shop", "cart")),
-    }
-}
 
 fn shown(plan: &ClusterPlan) -> Value {
     envoy::json::print(&cluster(plan)).unwrap()
 }
 
 fn mesh() -> MeshTls {
-    MeshTls {
-        sni: Name::from("outbound_.80_.v1_.cart.shop.svc.cluster.local"),
-        subject_alt_names: vec![Name::from("spiffe://cluster.local/ns/shop/sa/cart")],
-    }
+    plans::mesh_tls("outbound_.80_.v1_.cart.shop.svc.cluster.local")
 }
 
 const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

@@ -1,9 +1,10 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use pilothouse_base::{Hostname, Kind, Name, ObjectKey};
 use pilothouse_config::mesh::PathNormalization;
 use pilothouse_config::service::Cidr;
+use pilothouse_testkit::plans;
 use pilothouse_view::plan::{
     ChainMatch, ChainPlan, ClientVerificationPlan, HttpPlan, HttpRole, Inspected, Network, Routes,
     ServerTlsPlan, Sniffing, TcpPlan, Transport,
@@ -13,56 +14,19 @@ use serde_json::{Value, json};
 use super::*;
 
 fn tcp() -> TcpPlan {
-    TcpPlan {
-        stat_prefix: Name::from("outbound|9000||cart.shop"),
-        clusters: vec![(Name::from("outbound|9000||cart.shop"), 1)],
-        idle_timeout: None,
-        max_duration: None,
-        hash_source_ip: false,
-        mesh_marker: false,
-        after_handshake: false,
-        access_log: None,
-        origin: None,
-    }
+    plans::tcp("outbound|9000||cart.shop")
 }
 
 fn http(role: HttpRole) -> HttpPlan {
-    HttpPlan {
-        stat_prefix: Name::from("outbound_0.0.0.0_80"),
-        routes: Routes::Discovered(Name::from("80")),
-        role,
-        grpc_web: false,
-        path_normalization: PathNormalization::Base,
-        access_log: None,
-    }
+    plans::http(role, Routes::Discovered(Name::from("80")))
 }
 
 fn chain(network: Network) -> ChainPlan {
-    ChainPlan {
-        name: Name::from("0.0.0.0_80"),
-        matches: ChainMatch::default(),
-        tls: ServerTlsPlan::None,
-        network,
-    }
+    plans::chain("0.0.0.0_80", network)
 }
 
 fn plan(chains: Vec<ChainPlan>) -> ListenerPlan {
-    ListenerPlan {
-        name: Name::from("0.0.0.0_80"),
-        port: ListenerPort {
-            address: Ipv4Addr::UNSPECIFIED.into(),
-            additional: vec![],
-            port: 80,
-            bound: false,
-        },
-        direction: Direction::Outbound,
-        hands_over: false,
-        original_dst: false,
-        sniffing: Sniffing::default(),
-        chains,
-        default_chain: None,
-        access_log: None,
-    }
+    plans::listener("0.0.0.0_80", chains)
 }
 
 fn shown(plan: &ListenerPlan) -> Value {

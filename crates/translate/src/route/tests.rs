@@ -4,51 +4,12 @@ use pilothouse_base::{Kind, ObjectKey, Percent};
 use pilothouse_config::virtual_service::{
     Abort, Cors, Fault, HeaderChanges, HeaderEdits, Redirect, RedirectPort, Retry, StringMatch,
 };
-use pilothouse_view::plan::{MirrorPlan, RouteMatchPlan, RouteToPlan, WeightedPlan};
+use pilothouse_testkit::plans::{forward, route as plan, to, weighted};
+use pilothouse_view::plan::{MirrorPlan, RouteToPlan, WeightedPlan};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::marker;
-
-fn weighted(cluster: &str, weight: u32) -> WeightedPlan {
-    WeightedPlan {
-        cluster: Name::from(cluster),
-        weight,
-        headers: HeaderChanges::default(),
-        foreign_tls: false,
-    }
-}
-
-fn to(clusters: Vec<WeightedPlan>) -> RouteToPlan {
-    RouteToPlan {
-        clusters,
-        timeout: None,
-        inbound: false,
-        retry: None,
-        avoid_previous_hosts: false,
-        path: None,
-        authority: None,
-        mirrors: vec![],
-        hash: vec![],
-    }
-}
-
-fn plan(action: ActionPlan) -> RoutePlan {
-    RoutePlan {
-        name: Name::from("default"),
-        origin: None,
-        matches: RouteMatchPlan::All,
-        action,
-        operation: Name::default(),
-        headers: HeaderChanges::default(),
-        fault: Fault::default(),
-        cors: None,
-    }
-}
-
-fn forward(to: RouteToPlan) -> RoutePlan {
-    plan(ActionPlan::Route(Box::new(to)))
-}
 
 fn shown(plan: &RoutePlan) -> Value {
     envoy::json::print(&route(plan)).unwrap()

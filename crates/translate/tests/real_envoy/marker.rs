@@ -105,7 +105,7 @@ fn requests_are_marked_unless_the_cluster_does_tls_of_its_own() {
             }),
             cast::secrets(&[]),
         );
-        let _running = process::Running::start(version, &bootstrap);
+        let _running = process::start(version, &bootstrap);
         for (port, path, expected) in [
             (client, "/", "marked"),
             (client, "/http2", "marked"),

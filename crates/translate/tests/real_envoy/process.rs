@@ -1,38 +1,13 @@
-//! Real Envoys: both ends of the supported range.
+//! Real Envoys, and what speaks to them.
 
-use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use pilothouse_envoy_api as envoy;
-
-/// What tests run: the oldest supported version and the newest.
-pub(crate) const VERSIONS: [&str; 2] = ["1.37.0", "1.40.0"];
-
-/// The binary of a version: named by `PILOTHOUSE_ENVOY_1_37_0` and the like, else where `hack/tools.sh` puts it.
-pub(crate) fn binary(version: &str) -> PathBuf {
-    let named = std::env::var_os(format!("PILOTHOUSE_ENVOY_{}", version.replace('.', "_")));
-    let path = named.map_or_else(
-        || {
-            let set = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-            let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".cache");
-            let user = || set("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("pilothouse");
-            let cache = set("PILOTHOUSE_CACHE").map_or_else(user, PathBuf::from);
-            cache.join("envoy").join(version).join("envoy")
-        },
-        PathBuf::from,
-    );
-    assert!(
-        path.exists(),
-        "Envoy {version} is not at {}; fetch it with: hack/tools.sh envoy",
-        path.display()
-    );
-    path
-}
+pub(crate) use pilothouse_testkit::envoy::VERSIONS;
+use pilothouse_testkit::envoy::{Form, Running};
 
 /// Has both versions check a configuration; panics with what they say against it.
 pub(crate) fn validate(bootstrap: &envoy::bootstrap::Bootstrap) {
@@ -45,67 +20,17 @@ pub(crate) fn validate(bootstrap: &envoy::bootstrap::Bootstrap) {
 
 /// What one version says against a configuration.
 pub(crate) fn judged_by(version: &str, bootstrap: &envoy::bootstrap::Bootstrap) -> Result<(), String> {
-    judged(version, "bootstrap.pb", &envoy::encode(bootstrap))
+    pilothouse_testkit::envoy::judged_by(version, Form::Binary, &envoy::encode(bootstrap))
 }
 
 /// The same of a configuration in JSON.
 pub(crate) fn judged_by_json(version: &str, bootstrap: &str) -> Result<(), String> {
-    judged(version, "bootstrap.json", bootstrap.as_bytes())
+    pilothouse_testkit::envoy::judged_by(version, Form::Json, bootstrap.as_bytes())
 }
 
-/// Envoy knows the form of a file by the end of its name.
-fn judged(version: &str, file: &str, content: &[u8]) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(file);
-    std::fs::write(&file, content).unwrap();
-    let output = Command::new(binary(version))
-        .args(["--mode", "validate", "--log-level", "warn", "--config-path"])
-        .arg(&file)
-        .output()
-        .unwrap();
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
-}
-
-/// An Envoy that runs until this is dropped.
-pub(crate) struct Running {
-    process: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Running {
-    /// Starts an Envoy; returns once its listeners are open.
-    pub(crate) fn start(version: &str, bootstrap: &envoy::bootstrap::Bootstrap) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("bootstrap.pb");
-        std::fs::write(&file, envoy::encode(bootstrap)).unwrap();
-        let mut process = Command::new(binary(version))
-            .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "info", "--config-path"])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut seen = String::new();
-        loop {
-            let start = seen.len();
-            assert!(log.read_line(&mut seen).unwrap() > 0, "Envoy {version} ends early:\n{seen}");
-            if seen[start..].contains("starting main dispatch loop") {
-                break;
-            }
-        }
-        // A full pipe would stop it.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { process, _folder: folder }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Starts an Envoy; returns once its listeners are open.
+pub(crate) fn start(version: &str, bootstrap: &envoy::bootstrap::Bootstrap) -> Running {
+    Running::start(version, &envoy::encode(bootstrap))
 }
 
 /// Ports that were free just now, all different.

@@ -129,7 +129,7 @@ fn only_the_right_peers_connect() {
             assignments.iter().map(assignment),
             cast::secrets(&["kubernetes://cart", "kubernetes://cart-cacert"]),
         );
-        let _running = process::Running::start(version, &bootstrap);
+        let _running = process::start(version, &bootstrap);
         let mut wrong = Vec::new();
         for (name, _, _, host, succeeds) in &cases {
             let answer = process::get(client, &format!("/{name}/"), host);
