@@ -16,7 +16,7 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// A key that an API server may sign with. The RSA key was made for this test alone.
 enum Signer {
-    Ecdsa(EcdsaKeyPair),
+    Ecdsa(Box<EcdsaKeyPair>),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -24,7 +24,7 @@ fn ecdsa(p384: bool) -> Signer {
     let algorithm = if p384 { &ECDSA_P384_SHA384_FIXED_SIGNING } else { &ECDSA_P256_SHA256_FIXED_SIGNING };
     let random = SystemRandom::new();
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
-    Signer::Ecdsa(EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap())
+    Signer::Ecdsa(Box::new(EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap()))
 }
 
 fn rsa() -> Signer {
