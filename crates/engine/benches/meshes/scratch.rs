@@ -64,6 +64,11 @@ pub(crate) fn measure(mesh: &Mesh) -> Running {
     );
     let all = cold.kept + connected.kept;
     println!("heap per proxy, with all that audiences share: {}", per(all, mesh.proxies.len()));
+    let others = mesh.proxies.len().saturating_sub(1);
+    println!(
+        "heap per proxy after the first, which brings what everybody sees: {}",
+        per(connected.kept, others)
+    );
     if let Some(last) = mesh.proxies.last() {
         let (_, more) = cost(|| (0..REPLICAS).map(|_| engine.connect(last.clone()).0).collect::<Vec<_>>());
         println!("heap for one more proxy of a known audience: {}", per(more.kept, REPLICAS));
