@@ -31,7 +31,7 @@ pub use decode::{DecodeError, Decoded, Unread, UnreadReason, decode, decode_mesh
 pub use destination_rule::{DestinationRule, Subset};
 pub use gateway::{Gateway, Server, ServerPort, ServerTls, TlsCertificate};
 pub use k8s_openapi;
-pub use mesh::{MeshConfig, OutboundTrafficPolicy, PathNormalization};
+pub use mesh::{MeshConfig, NamespaceSelector, OutboundTrafficPolicy, PathNormalization, SelectorExpression};
 pub use object::{ApiObject, ObjectMeta, Resource, WorkloadTemplate};
 pub use peer_authentication::{LabelSelector, MutualTls, PeerAuthentication};
 pub use service_entry::{Endpoint, Port, ServiceEntry, WorkloadSelector};

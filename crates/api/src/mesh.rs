@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{List, Retry};
+use crate::{List, Map, Retry};
 
 /// The mesh settings we act on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,6 +38,30 @@ pub struct MeshConfig {
     pub default_destination_rule_export_to: List<String>,
     /// How paths are normalized.
     pub path_normalization: Option<PathNormalization>,
+    /// Which namespaces are looked at; empty: all.
+    pub discovery_selectors: List<NamespaceSelector>,
+}
+
+/// An entry of `discoverySelectors`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamespaceSelector {
+    /// All must hold.
+    pub match_labels: Map<String>,
+    /// And all of these.
+    pub match_expressions: List<SelectorExpression>,
+}
+
+/// An entry of `matchExpressions`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SelectorExpression {
+    /// The label.
+    pub key: Option<String>,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    pub operator: Option<String>,
+    /// What the first two compare with.
+    pub values: List<String>,
 }
 
 /// `outboundTrafficPolicy`.

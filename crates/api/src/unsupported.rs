@@ -160,7 +160,6 @@ pub(crate) const LISTS: &[Fields] = &[
             "defaultProviders",
             "defaultTrafficPolicy",
             "disableEnvoyListenerLog",
-            "discoverySelectors",
             "dnsRefreshRate",
             "enableEnvoyAccessLogService",
             "enablePrometheusMerge",

@@ -6,6 +6,7 @@
 
 mod client_tls;
 mod destination_rule;
+mod discovery;
 mod duration;
 mod endpoint;
 mod endpoint_slice;

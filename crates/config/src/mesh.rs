@@ -5,8 +5,8 @@ use std::time::Duration;
 use pilothouse_base::{Name, Namespace};
 use serde::Serialize;
 
-use crate::ExportTo;
 use crate::virtual_service::Retry;
+use crate::{ExportTo, NamespaceSelector};
 
 /// The part of MeshConfig that shapes what proxies get, with Istio's defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,6 +40,8 @@ pub struct Mesh {
     pub destination_rule_export: ExportTo,
     /// `pathNormalization.normalization`.
     pub path_normalization: PathNormalization,
+    /// `discoverySelectors`: namespaces that none of these picks are not looked at; if there are none, all are.
+    pub discovery: Vec<NamespaceSelector>,
 }
 
 /// `outboundTrafficPolicy.mode`.
@@ -92,6 +94,7 @@ impl Default for Mesh {
             virtual_service_export: ExportTo::MeshDefault,
             destination_rule_export: ExportTo::MeshDefault,
             path_normalization: PathNormalization::Base,
+            discovery: Vec::new(),
         }
     }
 }

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::exit::{Exit, Failure, with_causes};
 use crate::output::{Form, Output};
 use crate::pods;
+use crate::source::{self, SourceArguments};
 use crate::units::{Workload, workload};
 
 mod fixed;
@@ -30,11 +31,11 @@ mod tests;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  pilothouse generate --config manifests/ --proxy web-1.shop\n  \
     pilothouse generate --config manifests/ --proxy web-1.shop --type rds -o yaml\n  \
+    pilothouse generate --kubeconfig ~/.kube/config --proxy web-7c4d.shop\n  \
     pilothouse generate --config manifests/ --proxy web-1.shop --static > envoy.json && envoy --mode validate -c envoy.json")]
 pub(crate) struct Arguments {
-    /// The folder of manifests
-    #[arg(long, value_name = "DIR")]
-    config: PathBuf,
+    #[command(flatten)]
+    source: SourceArguments,
     #[command(flatten)]
     proxy: ProxyArguments,
     /// What to print
@@ -49,9 +50,6 @@ pub(crate) struct Arguments {
     /// What the proxy is [default: what the manifests say]
     #[arg(long, value_enum, value_name = "ROLE", conflicts_with = "node")]
     role: Option<AsRole>,
-    /// The DNS domain of services
-    #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
-    domain: String,
 }
 
 #[derive(Args, Debug)]
@@ -97,8 +95,8 @@ enum AsRole {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    let Arguments { config, proxy, kind, output: printed, fixed, role, domain } = arguments;
-    let mut loaded = pods::read(config, domain)?;
+    let Arguments { source, proxy, kind, output: printed, fixed, role } = arguments;
+    let mut loaded = source::read(&source.source()?)?;
     let proxy = match (&proxy.proxy, &proxy.node) {
         (Some(workload), _) => {
             let pod = pods::find(&loaded, workload)?;

@@ -18,6 +18,7 @@ mod output;
 mod pods;
 mod proxy_status;
 mod serve;
+mod source;
 mod token;
 mod units;
 mod validate;

@@ -18,26 +18,28 @@ use pilothouse_serve::identity::AUDIENCE;
 use pilothouse_serve::{
     ADMIN_PORT, DISCOVERY_PORT, Daemon, Inputs, Pacing, PeerAddress, Process, Settings, StartError,
 };
-use pilothouse_sources::{Directory, Outlet, WatchError, watch};
+use pilothouse_sources::{Directory, Outlet, WatchError, follow, watch};
 use pilothouse_xds::RouteDelivery;
 use tokio::sync::{mpsc, watch as slot};
 use tracing::{error, info, warn};
 
 use crate::exit::{Exit, Failure, with_causes};
 use crate::output::Output;
+use crate::source::{Source, SourceArguments, unread};
 use crate::token::STATE_DIR;
 use crate::units::duration;
 
-/// Serves the mesh that a folder of manifests describes, and follows every change of it.
+/// Serves the mesh that a folder of manifests or a Kubernetes cluster describes, and follows every change of it.
 ///
 /// Envoys connect to the discovery port with a token (pilothouse token, pilothouse bootstrap). A file that cannot be read keeps its
 /// objects as they were; a bad object is reported and the rest is served. Every flag can be given in the environment as well:
 /// --xds-listen as PILOTHOUSE_XDS_LISTEN and so on. SIGTERM and SIGINT end it in order.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  pilothouse serve --config manifests/ --state-dir state/\n  \
-    pilothouse serve --config manifests/ --state-dir state/ --xds-plaintext-listen 127.0.0.1:15010")]
+    pilothouse serve --config manifests/ --state-dir state/ --xds-plaintext-listen 127.0.0.1:15010\n  \
+    pilothouse serve --kubeconfig ~/.kube/config --state-dir state/")]
 pub(crate) struct Arguments {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "What is served")]
     source: SourceArguments,
     #[command(flatten)]
     listen: ListenArguments,
@@ -47,17 +49,6 @@ pub(crate) struct Arguments {
     push: PushArguments,
     #[command(flatten)]
     log: LogArguments,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "What is served")]
-struct SourceArguments {
-    /// The folder of manifests
-    #[arg(long, value_name = "DIR")]
-    config: PathBuf,
-    /// The DNS domain of services
-    #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
-    domain: String,
 }
 
 #[derive(Args, Debug)]
@@ -169,19 +160,20 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     };
     logging::start(form, &arguments.log.log_filter).map_err(|error| Failure::usage(with_causes(&error)))?;
     let settings = settings(arguments)?;
-    let SourceArguments { config, domain } = &arguments.source;
-    if !config.is_dir() {
-        return Err(Failure::not_found(format_args!("{}: no such folder", config.display())));
+    let source = arguments.source.source()?;
+    if let Source::Folder(Directory { folder, .. }) = &source
+        && !folder.is_dir()
+    {
+        return Err(Failure::not_found(format_args!("{}: no such folder", folder.display())));
     }
     say_settings(arguments);
     // Before the first key is read, and before there is a second thread.
     keep_memory_private().map_err(|error| Failure::unavailable(with_causes(&error)))?;
-    let directory = Directory { folder: config.clone(), domain: domain.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::unavailable(format_args!("cannot start threads: {error}")))?;
-    runtime.block_on(daemon(settings, directory))?;
+    runtime.block_on(daemon(settings, source))?;
     output.remark("stopped\n");
     Ok(Exit::Fine)
 }
@@ -262,9 +254,12 @@ fn say_settings(arguments: &Arguments) {
 }
 
 /// The parts of the daemon and how they are joined.
-async fn daemon(settings: Settings, directory: Directory) -> Result<(), Failure> {
+async fn daemon(settings: Settings, source: Source) -> Result<(), Failure> {
     let process = Process { clock: Clock::system(), metrics: Metrics::new(), readiness: Readiness::new() };
-    let loaded = process.readiness.condition("the folder is read");
+    let loaded = process.readiness.condition(match source {
+        Source::Folder(_) => "the folder is read",
+        Source::Site(_) => "the site is read",
+    });
     let (stopper, stop) = Stop::pair();
     let mut tasks = Tasks::new(&stop).with_grace(settings.limits.drain * 3);
     let daemon = Daemon::bind(settings, process).await.map_err(|error| not_started(&error))?;
@@ -272,7 +267,11 @@ async fn daemon(settings: Settings, directory: Directory) -> Result<(), Failure>
     let (changes, inbox) = mpsc::channel(BATCHES);
     let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
     tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
-    tasks.spawn("directory", watch(directory, Outlet { changes, findings, loaded }, tasks.stop()));
+    let outlet = Outlet { changes, findings, loaded };
+    match source {
+        Source::Folder(directory) => tasks.spawn("directory", watch(directory, outlet, tasks.stop())),
+        Source::Site(site) => tasks.spawn("site", follow(site, outlet, tasks.stop())),
+    }
     tasks.spawn("findings", say_findings(latest.clone(), tasks.stop()));
     tasks.spawn("serve", daemon.run(Inputs { changes: inbox, findings: latest }, tasks.stop()));
     tasks.run().await.map_err(|error| broke_off(&error))
@@ -318,6 +317,11 @@ fn not_started(error: &StartError) -> Failure {
 }
 
 fn broke_off(error: &RunError) -> Failure {
+    if let RunError::Failed { source, .. } = error
+        && let Some(error) = source.downcast_ref()
+    {
+        return unread(error);
+    }
     let exit = match error {
         RunError::Failed { source, .. }
             if matches!(source.downcast_ref(), Some(WatchError::Folder { .. })) =>

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use pilothouse_api::WorkloadTemplate;
 use pilothouse_base::{Kind, Name, ObjectKey};
-use pilothouse_config::{CheckSettings, Object, Outcome};
+use pilothouse_config::{CheckSettings, Outcome};
 use pilothouse_diag::{Diagnostic, Diagnostics, FieldPath, Origin, catalogue};
 use pilothouse_world::Change;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::in_force::{InForce, Wanted};
 use crate::objects::{self, Entry, Identity};
 
 mod stand_ins;
@@ -38,8 +39,8 @@ pub struct Folder {
     files: BTreeMap<Arc<str>, File>,
     /// Who defines an object, in order of precedence.
     holders: BTreeMap<Identity, BTreeSet<Holder>>,
-    /// What was last said about an object.
-    served: BTreeMap<ObjectKey, (Object, Arc<Origin>)>,
+    /// The objects that count.
+    in_force: InForce,
     /// Which of these are pods that stand for workloads.
     stand_ins: BTreeSet<ObjectKey>,
 }
@@ -63,7 +64,7 @@ impl Folder {
             settings: CheckSettings { domain: Name::from(domain), parse_yaml: objects::parse },
             files: BTreeMap::new(),
             holders: BTreeMap::new(),
-            served: BTreeMap::new(),
+            in_force: InForce::default(),
             stand_ins: BTreeSet::new(),
         }
     }
@@ -109,7 +110,7 @@ impl Folder {
 
     /// How many objects are in force.
     pub fn objects(&self) -> usize {
-        self.served.len()
+        self.in_force.len()
     }
 
     fn content(&mut self, name: &Arc<str>, bytes: &[u8], touched: &mut BTreeSet<Identity>) {
@@ -157,12 +158,12 @@ impl Folder {
     }
 
     fn changes(&mut self, touched: &BTreeSet<Identity>) -> Vec<Change> {
-        let mut wanted = stand_ins::Wanted::new();
+        let mut wanted = Wanted::new();
         for identity in touched.iter().filter(|identity| identity.workload.is_none()) {
             let key = &identity.key;
             let now = match self.first(identity) {
                 Some(Entry { outcome: Outcome::Object(_, object), origin, .. }) => {
-                    Some((object.clone(), Arc::clone(origin)))
+                    Some((object.clone(), Some(Arc::clone(origin))))
                 }
                 // The last good version stays, whichever file it came from.
                 Some(Entry { outcome: Outcome::Undecodable(_), .. }) => continue,
@@ -173,19 +174,7 @@ impl Folder {
         if touched.iter().any(|identity| identity.key.kind == Kind::Pod) {
             self.add_stand_ins(&mut wanted);
         }
-        let mut changes = Vec::new();
-        for (key, now) in wanted {
-            match now {
-                Some(now) if self.served.get(&key) == Some(&now) => {}
-                Some((object, origin)) => {
-                    self.served.insert(key.clone(), (object.clone(), Arc::clone(&origin)));
-                    changes.push(Change::Apply { key, object, origin: Some(origin) });
-                }
-                None if self.served.remove(&key).is_some() => changes.push(Change::Remove { key }),
-                None => {}
-            }
-        }
-        changes
+        self.in_force.update(wanted)
     }
 
     /// The finding about an entry that another one comes before.

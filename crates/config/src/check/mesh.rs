@@ -7,7 +7,7 @@ use pilothouse_api::k8s_openapi::api::core::v1 as core;
 use pilothouse_base::{Name, Namespace};
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
-use super::{CheckSettings, duration, export, fields, host, retry, unread};
+use super::{CheckSettings, discovery, duration, export, fields, host, retry, unread};
 use crate::mesh::{AccessLog, OutboundPolicy, PathNormalization};
 use crate::{ExportTo, Mesh};
 
@@ -36,7 +36,10 @@ pub(super) fn check(raw: &core::ConfigMap, settings: &CheckSettings, out: &mut D
     match api::decode_mesh(&value) {
         Ok((mesh, left)) => {
             unread::report(&left, "data.mesh.", out);
-            Some(mesh_config(&mesh, settings, &at, out))
+            // Which namespaces count is not guessed at: nothing of a mesh may appear or vanish by a slip of the pen.
+            let discovery =
+                discovery::check(&mesh.discovery_selectors, &at.field("discoverySelectors"), keep, out)?;
+            Some(Mesh { discovery, ..mesh_config(&mesh, settings, &at, out) })
         }
         Err((path, message)) => {
             let path = if path.is_empty() { at } else { FieldPath::parse(&format!("data.mesh.{path}")) };
@@ -73,6 +76,8 @@ fn mesh_config(
         default_virtual_service_export_to,
         default_destination_rule_export_to,
         path_normalization,
+        // Checked by the caller.
+        discovery_selectors: _,
     } = raw;
     let root_namespace = match fields::text(root_namespace.as_ref()) {
         Some(name) if host::is_label(name) => Namespace::from(name),
@@ -146,6 +151,7 @@ fn mesh_config(
             .and_then(|raw| normalization(raw, &at.field("pathNormalization"), out))
             .unwrap_or(defaults.path_normalization),
         root_namespace,
+        discovery: Vec::new(),
     }
 }
 

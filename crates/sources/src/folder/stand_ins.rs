@@ -11,10 +11,8 @@ use pilothouse_config::{Object, Pod};
 use pilothouse_diag::Origin;
 
 use super::Folder;
+use crate::in_force::Wanted;
 use crate::objects::pod_key;
-
-/// What objects should be now; none for one that should not be.
-pub(super) type Wanted = BTreeMap<ObjectKey, Option<(Object, Arc<Origin>)>>;
 
 impl Folder {
     /// Adds to what is wanted the pods that stand for workloads, and takes away those that no longer do.
@@ -35,7 +33,7 @@ impl Folder {
             let key = pod.meta.key.clone();
             if let Some(origin) = origins.get(&key) {
                 let object = Object::Pod(Arc::new(pod));
-                wanted.insert(key.clone(), Some((object, Arc::clone(origin))));
+                wanted.insert(key.clone(), Some((object, Some(Arc::clone(origin)))));
                 made.insert(key);
             }
         }
@@ -49,11 +47,10 @@ impl Folder {
     fn real_pods(&self, wanted: &Wanted, stand_ins: &BTreeSet<ObjectKey>) -> Vec<Arc<Pod>> {
         let pods = |object: &Object| if let Object::Pod(pod) = object { Some(Arc::clone(pod)) } else { None };
         let kept = self
-            .served
-            .range(ObjectKey::new(Kind::Pod, "", "")..)
-            .take_while(|(key, _)| key.kind == Kind::Pod)
+            .in_force
+            .of_kind(Kind::Pod)
             .filter(|(key, _)| !stand_ins.contains(key) && !wanted.contains_key(key))
-            .filter_map(|(_, (object, _))| pods(object));
+            .filter_map(|(_, object)| pods(object));
         let new = wanted.values().flatten().filter_map(|(object, _)| pods(object));
         kept.chain(new).collect()
     }

@@ -43,8 +43,8 @@ fn folder() -> Folder {
 const BROKEN_NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: { name: shop, labels: [ 1 ] }\n";
 
 fn value_of(folder: &Folder, name: &str) -> Option<String> {
-    match folder.served.get(&ObjectKey::new(Kind::Namespace, "", name)) {
-        Some((Object::Namespace(found), _)) => found.labels.get("a").map(ToString::to_string),
+    match folder.in_force.get(&ObjectKey::new(Kind::Namespace, "", name)) {
+        Some(Object::Namespace(found)) => found.labels.get("a").map(ToString::to_string),
         _ => None,
     }
 }
@@ -145,7 +145,12 @@ items:
     let changes = update(&mut folder, &[("f.yaml", Some(text))]);
     assert_eq!(changes, ["+Namespace a", "+Namespace b", "+Namespace c"]);
     let one = ObjectKey::new(Kind::Namespace, "", "b");
-    let place = folder.served[&one].1.place(&FieldPath::root().field("metadata").field("name")).unwrap();
+    let place = folder
+        .in_force
+        .origin(&one)
+        .unwrap()
+        .place(&FieldPath::root().field("metadata").field("name"))
+        .unwrap();
     assert_eq!(place.to_string(), "f.yaml:9:21");
 }
 
@@ -220,11 +225,11 @@ fn a_pod_named_like_the_workload_takes_its_place() {
     assert_eq!(findings(&folder), [""; 0]);
 }
 
-type Served = BTreeMap<ObjectKey, (Object, Arc<Origin>)>;
+type Served = BTreeMap<ObjectKey, (Object, Option<Arc<Origin>>)>;
 
 /// What is served and said, without how it came about.
 fn state(folder: &Folder) -> (Served, Vec<String>) {
-    (folder.served.clone(), findings(folder))
+    (folder.in_force.all(), findings(folder))
 }
 
 fn text() -> impl Strategy<Value = String> {
