@@ -19,6 +19,7 @@ mod mesh;
 mod object;
 mod path;
 mod peer_authentication;
+pub mod schema;
 mod service_entry;
 pub mod support;
 mod traffic_policy;

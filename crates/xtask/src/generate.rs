@@ -3,7 +3,7 @@
 //! Adding one is a line in [`GENERATORS`]. A generator is a function of the repository; it writes its file, or with `check` says
 //! whether the file is what it would write. Output has no dates and no machine in it, so two runs anywhere give the same bytes.
 
-use crate::{descriptors, diagnostics, files};
+use crate::{crds, descriptors, diagnostics, files};
 use anyhow::{Result, bail};
 use std::path::Path;
 
@@ -20,6 +20,7 @@ const GENERATORS: &[Generator] = &[
     Generator { makes: "descriptor set and table of maps of envoy-api", run: descriptors::generate },
     Generator { makes: "docs/reference/diagnostics.md", run: diagnostics::generate },
     Generator { makes: "docs/reference/support.md", run: support },
+    Generator { makes: "crds/", run: crds::generate },
 ];
 
 fn support(root: &Path, check: bool) -> Result<()> {

@@ -8,6 +8,7 @@
 
 mod cargo;
 mod commands;
+mod crds;
 mod deny;
 mod descriptors;
 mod diagnostics;
