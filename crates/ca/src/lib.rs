@@ -41,5 +41,10 @@ pub use rollover::{Offered, Rollover, RolloverSettings, Trust};
 pub use root::{NewRoot, RootError, create_root};
 pub use roots::{RootBundle, RootBundleError};
 
+/// SHA-256 of some bytes in lower-case hexadecimal, to know them again without keeping them.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    roots::sha256(bytes)
+}
+
 #[cfg(test)]
 mod secrecy_tests;

@@ -45,6 +45,12 @@ pub struct Pod {
     pub sidecar: Sidecar,
     /// Whether it serves traffic.
     pub health: PodHealth,
+    /// `spec.nodeName`, empty before it is scheduled.
+    pub node: Name,
+    /// Whether all its containers have ended for good.
+    pub finished: bool,
+    /// `metadata.deletionTimestamp`, when the grace of its deletion is over, in seconds since 1970.
+    pub deleted_at: Option<u64>,
     /// From the label `istio-locality` or the topology labels.
     pub locality: Locality,
     /// The workload it belongs to (its controller without generated suffixes), for telemetry.

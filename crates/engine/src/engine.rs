@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use pilothouse_base::{Kind, Name, Namespace, ObjectKey};
 use pilothouse_config::Mesh;
-use pilothouse_config::workload::PodHealth;
 use pilothouse_diag::Diagnostic;
 use pilothouse_view::{Answer, Query};
 use pilothouse_world::{Change, World};
@@ -40,8 +39,12 @@ pub struct WorkloadFacts {
     pub uid: Name,
     /// Its service account.
     pub service_account: Name,
-    /// Whether it is being deleted, failed or finished.
+    /// Whether all its containers have ended for good.
     pub ended: bool,
+    /// When the grace of its deletion is over, in seconds since 1970.
+    pub deleted_at: Option<u64>,
+    /// The node it runs on, empty if that is not known.
+    pub node: Name,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
 }
@@ -176,7 +179,9 @@ impl Engine {
         Some(WorkloadFacts {
             uid: pod.uid.clone(),
             service_account: pod.service_account.clone(),
-            ended: pod.health == PodHealth::Ended,
+            ended: pod.finished,
+            deleted_at: pod.deleted_at,
+            node: pod.node.clone(),
             addresses: pod.addresses.clone(),
         })
     }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use pilothouse_base::Identity;
 use pilothouse_ca::rotation::SecretVersion;
 use pilothouse_ca::{
-    Decision, IssueError, IssueLimiter, LeafLifetimes, LeafRequest, LimitSettings, Purpose, Trust,
+    Certified, Decision, IssueError, IssueLimiter, LeafLifetimes, LeafRequest, LimitSettings, Purpose,
+    RequestError, Trust,
 };
 use pilothouse_engine::secrets;
 pub(crate) use pilothouse_engine::secrets::{ROOTS, WORKLOAD as LEAF};
@@ -56,6 +57,17 @@ pub(crate) enum NoLeaf {
     Failed(IssueError),
 }
 
+/// Why a request is not certified now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoCertificate {
+    /// Too many at once; ask again after this long.
+    #[error("too many certificates; try again in {}s", .0.as_secs())]
+    Wait(Duration),
+    /// It is not good enough.
+    #[error(transparent)]
+    Failed(RequestError),
+}
+
 impl Certificates {
     pub(crate) fn new(
         trust: watch::Receiver<Arc<Trust>>,
@@ -97,6 +109,32 @@ impl Certificates {
         let version = SecretVersion::of(&issued, trust.signer(), identity);
         let secret = leaf_secret(&issued.chain_pem, issued.key.expose(), &version);
         Ok(Leaf { secret, version, serial: issued.serial, fingerprint: issued.fingerprint })
+    }
+
+    /// Certifies a key that a workload made itself; with the roots to trust, as PEM.
+    pub(crate) fn certify(
+        &self,
+        csr_pem: &str,
+        identity: &Identity,
+        pod_uid: &str,
+        ttl: Option<Duration>,
+    ) -> Result<(Certified, String), NoCertificate> {
+        let asked = self.start.elapsed();
+        let mut limiter = self.limiter.lock().expect("the limiter does not panic");
+        if let Decision::Wait(wait) = limiter.ask(pod_uid, Purpose::First, asked) {
+            self.metrics.certificate("delayed");
+            return Err(NoCertificate::Wait(wait));
+        }
+        drop(limiter);
+        let request = LeafRequest { identity, ttl, serial: entropy::bytes() };
+        let trust = self.trust.borrow().clone();
+        let certified =
+            trust.signer().certify(csr_pem, &request, self.lifetimes, self.clock.now()).map_err(|error| {
+                self.metrics.certificate("failed");
+                NoCertificate::Failed(error)
+            })?;
+        self.metrics.certificate("requested");
+        Ok((certified, trust.roots().pem().to_owned()))
     }
 
     /// The roots that proxies trust now.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use pilothouse_ca::token::Verifier;
+use pilothouse_ca::token::TokenIdentity;
 use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::{Clock, Group, Stop};
 use pilothouse_xds::{Options, Protocol};
@@ -13,10 +13,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service};
+use tonic::metadata::MetadataMap;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::info;
 
+use crate::authenticate::Authenticator;
 use crate::certificates::Certificates;
 use crate::compile::Handle;
 use crate::listen::Peer;
@@ -25,12 +27,13 @@ use crate::settings::{Limits, PeerAddress};
 
 mod admit;
 mod node;
+mod requests;
 mod session;
 mod stream;
 mod streams;
 mod wire;
 
-use admit::Refusal;
+pub(crate) use admit::Refusal;
 pub(crate) use streams::Said;
 pub(crate) use streams::Streams;
 use wire::{Incoming, Outgoing, Wire};
@@ -45,7 +48,7 @@ pub(crate) struct Discovery {
     pub(crate) findings: watch::Receiver<Arc<[Diagnostic]>>,
     pub(crate) streams: Streams,
     pub(crate) certificates: Certificates,
-    pub(crate) verifier: Verifier,
+    pub(crate) authenticator: Authenticator,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) peer_address: PeerAddress,
@@ -91,8 +94,13 @@ impl Service<http::Request<Body>> for Ads {
         let protocol = match request.uri().path() {
             DELTA => Protocol::Delta,
             SOTW => Protocol::Sotw,
+            requests::CREATE => {
+                let creating = requests::Creating { shared: self.shared.clone(), trust: self.trust };
+                return Box::pin(async move { Ok(creating.answer(request).await) });
+            }
             _ => {
-                let unknown = Status::unimplemented("only the aggregated discovery service is served here");
+                let unknown =
+                    Status::unimplemented("only aggregated discovery and certificates are served here");
                 return Box::pin(async move { Ok(unknown.into_http()) });
             }
         };
@@ -106,6 +114,7 @@ impl Service<http::Request<Body>> for Ads {
 }
 
 /// One call, before its stream is opened.
+#[derive(Clone)]
 struct Opening {
     shared: Arc<Discovery>,
     trust: Trust,
@@ -118,14 +127,14 @@ impl StreamingService<Incoming> for Opening {
     type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
 
     fn call(&mut self, request: Request<Streaming<Incoming>>) -> Self::Future {
-        let opened = self.open(request);
-        Box::pin(async move { opened.map_err(|refusal| refusal.status()) })
+        let opening = self.clone();
+        Box::pin(async move { opening.open(request).await.map_err(|refusal| refusal.status()) })
     }
 }
 
 impl Opening {
-    fn open(
-        &self,
+    async fn open(
+        self,
         request: Request<Streaming<Incoming>>,
     ) -> Result<Response<ReceiverStream<Result<Outgoing, Status>>>, Refusal> {
         let shared = &self.shared;
@@ -133,9 +142,7 @@ impl Opening {
             request.extensions().get::<Peer>().expect("the listener gives every connection a peer").clone();
         let opened = match self.trust {
             Trust::Loopback => Ok(None),
-            Trust::Token => {
-                admit::authenticate(request.metadata(), &shared.verifier, shared.clock.now()).map(Some)
-            }
+            Trust::Token => shared.authenticate(request.metadata()).await.map(Some),
         };
         let opened = opened.and_then(|token| Ok((token, shared.streams.open()?)));
         let (token, place) = opened.inspect_err(|refusal| shared.refused(refusal, None, &peer))?;
@@ -156,6 +163,11 @@ impl Opening {
 }
 
 impl Discovery {
+    /// Whom the bearer token of a call speaks for.
+    async fn authenticate(&self, headers: &MetadataMap) -> Result<TokenIdentity, Refusal> {
+        self.authenticator.check(admit::bearer(headers)?, self.clock.now()).await
+    }
+
     /// Counts a refusal and logs it, each once for some time: a refused proxy comes back every few seconds.
     fn refused(&self, refusal: &Refusal, proxy: Option<&str>, peer: &Peer) {
         self.metrics.refused(refusal.reason());

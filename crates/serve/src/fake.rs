@@ -38,6 +38,8 @@ impl World {
             uid: Name::from(uid),
             service_account: Name::from(service_account),
             ended: false,
+            deleted_at: None,
+            node: Name::default(),
             addresses: vec![IpAddr::from([127, 0, 0, 1])],
         };
         self.state().pods.insert(name.to_owned(), facts);

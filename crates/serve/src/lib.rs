@@ -30,6 +30,7 @@ use tonic::transport::Server;
 use tracing::{info, warn};
 
 mod admin;
+mod authenticate;
 mod certificates;
 mod compile;
 mod discovery;
@@ -44,10 +45,12 @@ mod settings;
 pub mod status;
 mod tls;
 
+pub use authenticate::{ClusterTokens, ReviewCall, TokenSource};
 pub use compile::Pacing;
 pub use settings::{ADMIN_PORT, DISCOVERY_PORT, Limits, PeerAddress, Settings};
 pub use tls::ServingError;
 
+use authenticate::Authenticator;
 use certificates::Certificates;
 use compile::Compiler;
 use discovery::{Ads, Discovery, Streams, Trust};
@@ -221,7 +224,12 @@ impl Daemon {
             root = authority.roots().fingerprint(),
             "listening"
         );
-        let verifier = Verifier::new(identity::ISSUER, settings.audiences, vec![tokens.public()]);
+        let authenticator = match settings.tokens {
+            TokenSource::Own => {
+                Authenticator::own(Verifier::new(identity::ISSUER, settings.audiences, vec![tokens.public()]))
+            }
+            TokenSource::Cluster(cluster) => Authenticator::cluster(cluster, settings.audiences),
+        };
         let rollover = Rollover::new(
             authority,
             RolloverSettings {
@@ -247,7 +255,7 @@ impl Daemon {
             ),
             compile: compile.clone(),
             findings,
-            verifier,
+            authenticator,
             clock: clock.clone(),
             limits,
             peer_address: settings.peer_address,

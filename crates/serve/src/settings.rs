@@ -7,6 +7,7 @@ use std::time::Duration;
 use pilothouse_ca::{LeafLifetimes, LimitSettings};
 use pilothouse_xds::{Bounds, RouteDelivery};
 
+use crate::authenticate::TokenSource;
 use crate::compile::Pacing;
 
 /// The port of discovery over TLS.
@@ -33,6 +34,8 @@ pub struct Settings {
     pub cacerts: Option<PathBuf>,
     /// Written into the root that is made at first start. Identities follow the mesh settings.
     pub trust_domain: String,
+    /// Who mints tokens.
+    pub tokens: TokenSource,
     /// Audiences that tokens may be meant for.
     pub audiences: Vec<String>,
     /// How long leaves live.
@@ -64,6 +67,7 @@ impl Settings {
             state,
             cacerts: None,
             trust_domain: "cluster.local".to_owned(),
+            tokens: TokenSource::Own,
             audiences: vec![crate::identity::AUDIENCE.to_owned()],
             leaves: LeafLifetimes::ISTIO,
             root_hold: Duration::from_secs(10),

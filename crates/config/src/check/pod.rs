@@ -28,6 +28,13 @@ pub(super) fn check(raw: &core::Pod, meta: Meta) -> Pod {
         named_ports: spec.map(named_ports).unwrap_or_default(),
         sidecar: sidecar(raw, &labels),
         health: health(raw),
+        node: Name::from(spec.and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()),
+        finished: finished(raw),
+        deleted_at: raw
+            .metadata
+            .deletion_timestamp
+            .as_ref()
+            .map(|at| u64::try_from(at.0.as_second()).unwrap_or_default()),
         locality: locality(&labels),
         workload: workload(raw, &labels, &meta.key.name),
         labels,
@@ -83,15 +90,20 @@ fn sidecar(raw: &core::Pod, labels: &Labels) -> Sidecar {
     if running.is_some_and(|all| !all.is_empty()) { Sidecar::Absent } else { Sidecar::IfInjected }
 }
 
+fn finished(raw: &core::Pod) -> bool {
+    let phase = raw.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Failed" | "Succeeded"))
+}
+
 fn health(raw: &core::Pod) -> PodHealth {
     if raw.metadata.deletion_timestamp.is_some() {
         return PodHealth::Ended;
     }
     let Some(status) = &raw.status else { return PodHealth::Ready };
-    let phase = status.phase.as_deref();
-    if matches!(phase, Some("Failed" | "Succeeded")) {
+    if finished(raw) {
         return PodHealth::Ended;
     }
+    let phase = status.phase.as_deref();
     match status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready") {
         Some(condition) if condition.status == "True" => PodHealth::Ready,
         Some(_) => PodHealth::NotReady,

@@ -7,9 +7,9 @@
 //! The functions here decide and wait for nothing.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use pilothouse_ca::token::{TokenIdentity, TokenRefusal, Verifier};
+use pilothouse_ca::token::{self, BindingRefusal, PodFacts, TokenIdentity, TokenRefusal};
 use pilothouse_xds::StreamError;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -34,12 +34,8 @@ pub(crate) enum Refusal {
     OtherPod,
     #[error("the pod is not known to the control plane (yet)")]
     UnknownPod,
-    #[error("the token is bound to an earlier pod of this name")]
-    OtherUid,
-    #[error("the pod runs under another service account than the token says")]
-    OtherServiceAccount,
-    #[error("the pod has ended")]
-    Ended,
+    #[error("{0}")]
+    Binding(#[from] BindingRefusal),
     #[error("the pod does not exist any more")]
     Gone,
     #[error("the connection does not come from an address of the pod")]
@@ -58,6 +54,10 @@ pub(crate) enum Refusal {
     Unread,
     #[error("the configuration of this proxy cannot be compiled")]
     NotCompiled,
+    #[error("the token cannot be checked now: the API server does not answer")]
+    NotChecked,
+    #[error("too many tokens wait to be checked")]
+    TooManyReviews,
     #[error("the token has expired; come back with a new one")]
     TokenExpired,
     #[error("the control plane is stopping")]
@@ -71,15 +71,12 @@ impl Refusal {
             Self::NoToken | Self::Token(_) | Self::TokenExpired => Code::Unauthenticated,
             Self::Node(NodeError::TooOld(_)) => Code::FailedPrecondition,
             Self::Node(_) | Self::NodeChanged | Self::Protocol(_) => Code::InvalidArgument,
-            Self::OtherPod
-            | Self::OtherUid
-            | Self::OtherServiceAccount
-            | Self::Ended
-            | Self::Gone
-            | Self::PeerAddress => Code::PermissionDenied,
-            Self::TooManyStreams | Self::TooManyOfWorkload => Code::ResourceExhausted,
+            Self::OtherPod | Self::Binding(_) | Self::Gone | Self::PeerAddress => Code::PermissionDenied,
+            Self::TooManyStreams | Self::TooManyOfWorkload | Self::TooManyReviews => Code::ResourceExhausted,
             Self::Silent => Code::DeadlineExceeded,
-            Self::UnknownPod | Self::NotStarted | Self::Unread | Self::Stopping => Code::Unavailable,
+            Self::UnknownPod | Self::NotStarted | Self::Unread | Self::NotChecked | Self::Stopping => {
+                Code::Unavailable
+            }
             Self::NotCompiled => Code::Internal,
         };
         Status::new(code, self.to_string())
@@ -93,11 +90,10 @@ impl Refusal {
             Self::Node(NodeError::TooOld(_)) => "envoy_too_old",
             Self::Node(_) => "node",
             Self::Silent => "silent",
-            Self::OtherPod | Self::OtherUid | Self::OtherServiceAccount | Self::PeerAddress => {
-                "other_workload"
-            }
+            Self::Binding(BindingRefusal::Ended | BindingRefusal::Deleted) | Self::Gone => "pod_ended",
+            Self::OtherPod | Self::Binding(_) | Self::PeerAddress => "other_workload",
+            Self::NotChecked | Self::TooManyReviews => "not_checked",
             Self::UnknownPod => "unknown_pod",
-            Self::Ended | Self::Gone => "pod_ended",
             Self::NodeChanged | Self::Protocol(_) => "protocol",
             Self::TooManyStreams | Self::TooManyOfWorkload => "too_many_streams",
             Self::NotStarted => "not_started",
@@ -108,12 +104,8 @@ impl Refusal {
     }
 }
 
-/// Reads and checks the bearer token of a call.
-pub(crate) fn authenticate(
-    headers: &MetadataMap,
-    verifier: &Verifier,
-    now: SystemTime,
-) -> Result<TokenIdentity, Refusal> {
+/// Reads the bearer token of a call.
+pub(crate) fn bearer(headers: &MetadataMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all("authorization").iter();
     // Two tokens would be two claims; which of them counts is not ours to guess.
     let (Some(value), None) = (values.next(), values.next()) else { return Err(Refusal::NoToken) };
@@ -122,28 +114,24 @@ pub(crate) fn authenticate(
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refusal::NoToken);
     }
-    Ok(verifier.verify(token.trim(), now)?)
+    Ok(token.trim())
 }
 
 /// Whether the node is the pod of the token.
 pub(crate) fn same_pod(token: &TokenIdentity, node: &NodeId) -> Result<(), Refusal> {
-    let TokenIdentity { namespace, service_account: _, pod, pod_uid: _, expires: _, node: _ } = token;
-    if *namespace == node.namespace && *pod == node.pod { Ok(()) } else { Err(Refusal::OtherPod) }
+    if token.namespace == node.namespace && token.pod == node.pod { Ok(()) } else { Err(Refusal::OtherPod) }
 }
 
 /// Whether the pod as we know it is the one of the token. Asked at the start of a stream and before each leaf.
-pub(crate) fn bind(token: &TokenIdentity, facts: &WorkloadFacts) -> Result<(), Refusal> {
-    if facts.ended {
-        return Err(Refusal::Ended);
-    }
-    // Manifests written by hand have no uid; then the name is all there is.
-    if !facts.uid.as_str().is_empty() && facts.uid != *token.pod_uid {
-        return Err(Refusal::OtherUid);
-    }
-    if facts.service_account != *token.service_account {
-        return Err(Refusal::OtherServiceAccount);
-    }
-    Ok(())
+pub(crate) fn bind(token: &TokenIdentity, facts: &WorkloadFacts, now: SystemTime) -> Result<(), Refusal> {
+    let pod = PodFacts {
+        uid: facts.uid.as_str(),
+        service_account: facts.service_account.as_str(),
+        node: facts.node.as_str(),
+        ended: facts.ended,
+        deleted_at: facts.deleted_at.map(|at| SystemTime::UNIX_EPOCH + Duration::from_secs(at)),
+    };
+    Ok(token::bind(token, &pod, now)?)
 }
 
 /// Whether a peer may be this pod. `Ok(false)` means: it may, but it should be logged.

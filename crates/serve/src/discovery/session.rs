@@ -69,15 +69,16 @@ impl Session {
         if self.expires().is_some_and(|at| at <= shared.clock.now()) {
             return Err(Refusal::TokenExpired);
         }
-        self.still_bound(shared.compile.workload(&self.namespace, &self.pod).await?.as_ref())
+        let facts = shared.compile.workload(&self.namespace, &self.pod).await?;
+        self.still_bound(facts.as_ref(), shared.clock.now())
     }
 
     /// Whether what is known of the pod still fits the token. On the loopback port nothing has to fit.
-    pub(crate) fn still_bound(&self, facts: Option<&WorkloadFacts>) -> Result<(), Refusal> {
+    pub(crate) fn still_bound(&self, facts: Option<&WorkloadFacts>, now: SystemTime) -> Result<(), Refusal> {
         match (&self.token, facts) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(Refusal::Gone),
-            (Some(token), Some(facts)) => admit::bind(token, facts),
+            (Some(token), Some(facts)) => admit::bind(token, facts, now),
         }
     }
 }
@@ -100,14 +101,8 @@ pub(crate) async fn bind(
     let facts = find(shared, &namespace, &pod, token.is_some()).await?;
     let (service_account, uid) = match (&token, &facts) {
         (Some(token), Some(facts)) => {
-            admit::bind(token, facts)?;
-            if !admit::peer_fits(peer.address.ip(), facts, shared.peer_address)? {
-                let proxy = format!("{pod}.{namespace}");
-                let address = peer.address.ip();
-                if shared.said.first(&format!("{proxy} from {address}"), shared.clock.now()) {
-                    warn!(proxy, peer = %address, "a stream comes from an address that its pod does not have");
-                }
-            }
+            admit::bind(token, facts, shared.clock.now())?;
+            look_at_peer(shared, facts, &format!("{pod}.{namespace}"), peer)?;
             (Name::new(token.service_account.as_str()), token.pod_uid.clone())
         }
         (Some(_), None) => return Err(Refusal::UnknownPod),
@@ -136,6 +131,22 @@ pub(crate) async fn bind(
     Ok((session, proxy))
 }
 
+/// Whether the peer may be the pod, as far as its address tells.
+pub(crate) fn look_at_peer(
+    shared: &Discovery,
+    facts: &WorkloadFacts,
+    proxy: &str,
+    peer: &Peer,
+) -> Result<(), Refusal> {
+    let address = peer.address.ip();
+    if !admit::peer_fits(address, facts, shared.peer_address)?
+        && shared.said.first(&format!("{proxy} from {address}"), shared.clock.now())
+    {
+        warn!(proxy, peer = %address, "a stream comes from an address that its pod does not have");
+    }
+    Ok(())
+}
+
 /// What the engine is told of a proxy. What a node claims is taken over on the loopback port alone: elsewhere it
 /// could pose as another workload of its namespace while its pod is not known.
 fn describe(node: &core::Node, id: &NodeId, role: Role, facts: Option<&WorkloadFacts>) -> Proxy {
@@ -154,7 +165,7 @@ fn describe(node: &core::Node, id: &NodeId, role: Role, facts: Option<&WorkloadF
 
 /// The pod, once there is a configuration. A pod that must be there is waited for: its proxy may be faster than the
 /// news of it.
-async fn find(
+pub(crate) async fn find(
     shared: &Discovery,
     namespace: &Namespace,
     pod: &Name,

@@ -368,7 +368,8 @@ impl<'a> Stream<'a> {
 
     /// Ends the stream of a pod that has ended.
     fn workload(&mut self) -> Result<(), Refusal> {
-        self.session.still_bound(self.connection.workload.borrow_and_update().as_ref())
+        let now = self.shared.clock.now();
+        self.session.still_bound(self.connection.workload.borrow_and_update().as_ref(), now)
     }
 
     /// Leaves word for the next stream of this proxy.

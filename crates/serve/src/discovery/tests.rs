@@ -4,6 +4,7 @@ mod admission;
 mod bounds;
 mod delivery;
 mod mesh;
+mod requests;
 mod rollover;
 mod secrecy;
 mod secrets;

@@ -1,4 +1,4 @@
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use pilothouse_base::Name;
 
@@ -20,26 +20,31 @@ fn facts() -> WorkloadFacts {
         uid: Name::from("u-1"),
         service_account: Name::from("cart"),
         ended: false,
+        deleted_at: None,
+        node: Name::default(),
         addresses: vec!["10.0.0.7".parse().unwrap()],
     }
 }
 
 #[test]
 fn the_pod_of_the_token_is_admitted() {
-    assert_eq!(bind(&token(), &facts()), Ok(()));
+    assert_eq!(bind(&token(), &facts(), UNIX_EPOCH), Ok(()));
     // A manifest without a uid.
-    assert_eq!(bind(&token(), &WorkloadFacts { uid: Name::default(), ..facts() }), Ok(()));
+    assert_eq!(bind(&token(), &WorkloadFacts { uid: Name::default(), ..facts() }, UNIX_EPOCH), Ok(()));
 }
 
 #[test]
 fn other_pods_are_refused() {
     let cases = [
-        (WorkloadFacts { uid: Name::from("u-2"), ..facts() }, Refusal::OtherUid),
-        (WorkloadFacts { service_account: Name::from("other"), ..facts() }, Refusal::OtherServiceAccount),
-        (WorkloadFacts { ended: true, ..facts() }, Refusal::Ended),
+        (WorkloadFacts { uid: Name::from("u-2"), ..facts() }, Refusal::Binding(BindingRefusal::OtherUid)),
+        (
+            WorkloadFacts { service_account: Name::from("other"), ..facts() },
+            Refusal::Binding(BindingRefusal::OtherServiceAccount),
+        ),
+        (WorkloadFacts { ended: true, ..facts() }, Refusal::Binding(BindingRefusal::Ended)),
     ];
     for (facts, refusal) in cases {
-        assert_eq!(bind(&token(), &facts), Err(refusal.clone()));
+        assert_eq!(bind(&token(), &facts, UNIX_EPOCH), Err(refusal.clone()));
         assert_eq!(refusal.status().code(), Code::PermissionDenied);
     }
     for id in ["sidecar~10.0.0.7~cart-2.shop~x", "sidecar~10.0.0.7~cart-1.other~x"] {
@@ -62,18 +67,16 @@ fn peers_are_compared_with_the_addresses_of_the_pod() {
 
 #[test]
 fn only_one_bearer_token_is_read() {
-    let verifier = Verifier::new("pilothouse", vec!["istio-ca".to_owned()], vec![]);
-    let check = |values: &[&str]| {
+    let read = |values: &[&str]| {
         let mut headers = MetadataMap::new();
         for value in values {
             headers.append("authorization", value.parse().unwrap());
         }
-        authenticate(&headers, &verifier, UNIX_EPOCH).unwrap_err()
+        bearer(&headers).map(str::to_owned)
     };
-    assert_eq!(check(&[]), Refusal::NoToken);
-    assert_eq!(check(&["Basic eDp5"]), Refusal::NoToken);
-    assert_eq!(check(&["Bearer"]), Refusal::NoToken);
-    assert_eq!(check(&["Bearer a", "Bearer b"]), Refusal::NoToken);
-    assert_eq!(check(&["bearer nonsense"]), Refusal::Token(TokenRefusal::Malformed));
-    assert_eq!(check(&["bearer nonsense"]).status().code(), Code::Unauthenticated);
+    for none in [&[][..], &["Basic eDp5"], &["Bearer"], &["Bearer a", "Bearer b"]] {
+        assert_eq!(read(none), Err(Refusal::NoToken), "{none:?}");
+    }
+    assert_eq!(read(&["bearer  some "]), Ok("some".to_owned()));
+    assert_eq!(Refusal::NoToken.status().code(), Code::Unauthenticated);
 }

@@ -34,7 +34,7 @@ async fn only_the_right_token_opens_a_stream() {
         (Some(with(|token| token.audience = "vault")), "another audience"),
         (Some(mesh.token_with(now - hour, |_| {})), "has expired"),
         (Some(mesh.token_with(now + hour, |_| {})), "not valid yet"),
-        (Some(other.token()), "signature of the token is wrong"),
+        (Some(other.token()), "key that this control plane does not know"),
     ];
     for (token, words) in cases {
         let (code, message) = refused(&mesh, token.as_deref(), NODE, 40).await;

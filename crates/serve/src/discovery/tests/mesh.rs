@@ -119,13 +119,16 @@ impl Mesh {
         self.token_with(self.process.clock.now(), |_| {})
     }
 
-    pub(super) async fn tls(&self) -> AggregatedDiscoveryServiceClient<Channel> {
+    pub(super) async fn channel(&self) -> Channel {
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(&self.root))
             .domain_name("istiod.istio-system.svc");
         let endpoint = Endpoint::from_shared(format!("https://{}", self.addresses.discovery)).unwrap();
-        let channel = endpoint.tls_config(tls).unwrap().connect().await.unwrap();
-        AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(64 << 20)
+        endpoint.tls_config(tls).unwrap().connect().await.unwrap()
+    }
+
+    pub(super) async fn tls(&self) -> AggregatedDiscoveryServiceClient<Channel> {
+        AggregatedDiscoveryServiceClient::new(self.channel().await).max_decoding_message_size(64 << 20)
     }
 
     pub(super) async fn plain(&self) -> AggregatedDiscoveryServiceClient<Channel> {

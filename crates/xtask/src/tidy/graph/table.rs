@@ -69,7 +69,7 @@ pub(super) const TABLE: &[Rule] = &[
     Rule::shell("pilothouse-sources", &["pilothouse-api", "pilothouse-config", "pilothouse-world", "pilothouse-runtime",
         "pilothouse-diag", "pilothouse-base"]),
     Rule::shell("pilothouse-controllers", &["pilothouse-api", "pilothouse-config", "pilothouse-world", "pilothouse-engine",
-        "pilothouse-runtime", "pilothouse-diag", "pilothouse-base"]),
+        "pilothouse-ca", "pilothouse-runtime", "pilothouse-diag", "pilothouse-base"]),
     Rule::shell("pilothouse-serve", &["pilothouse-engine", "pilothouse-xds", "pilothouse-ca", "pilothouse-inject",
         "pilothouse-config", "pilothouse-envoy-api", "pilothouse-runtime", "pilothouse-diag", "pilothouse-base"]),
     Rule::shell("pilothouse", &[EVERYTHING]),
