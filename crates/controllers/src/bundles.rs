@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
@@ -14,6 +15,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
+use pilothouse_ca::Trust;
 use pilothouse_runtime::{Group, Stop};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -76,11 +78,11 @@ fn lacking<K: Webhooks>(configuration: &K, roots: &str) -> Option<Value> {
 pub async fn keep(
     client: Client,
     revision: String,
-    roots: watch::Receiver<String>,
+    trust: watch::Receiver<Arc<Trust>>,
     stop: Stop,
 ) -> Result<(), Infallible> {
-    let mutating = keep_kind::<MutatingWebhookConfiguration>(&client, &revision, roots.clone(), &stop);
-    let validating = keep_kind::<ValidatingWebhookConfiguration>(&client, &revision, roots, &stop);
+    let mutating = keep_kind::<MutatingWebhookConfiguration>(&client, &revision, trust.clone(), &stop);
+    let validating = keep_kind::<ValidatingWebhookConfiguration>(&client, &revision, trust, &stop);
     tokio::join!(mutating, validating);
     Ok(())
 }
@@ -88,7 +90,7 @@ pub async fn keep(
 async fn keep_kind<K: Webhooks>(
     client: &Client,
     revision: &str,
-    mut roots: watch::Receiver<String>,
+    mut trust: watch::Receiver<Arc<Trust>>,
     stop: &Stop,
 ) {
     let api: Api<K> = Api::all(client.clone());
@@ -107,17 +109,14 @@ async fn keep_kind<K: Webhooks>(
                 Event::Applied(one) => drop(seen.insert(one.name_any(), one)),
                 Event::Deleted(one) => drop(seen.remove(&one.name_any())),
             },
-            Ok(()) = roots.changed() => {}
+            Ok(()) = trust.changed() => {}
             () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
         }
         if again.is_some_and(|at| at > Instant::now()) {
             continue;
         }
         again = None;
-        let wanted = roots.borrow_and_update().clone();
-        if wanted.is_empty() {
-            continue;
-        }
+        let wanted = trust.borrow_and_update().roots().pem().to_owned();
         for (name, configuration) in &mut seen {
             let Some(patch) = lacking(configuration, &wanted) else { continue };
             let how = PatchParams::apply(FIELD_MANAGER).force();

@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Error, ResourceExt};
+use pilothouse_ca::Trust;
 use pilothouse_runtime::{Group, Stop};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -91,7 +93,7 @@ impl Seen {
 /// Keeps the roots in every namespace while `leads` says so, until stop is said.
 pub async fn distribute(
     client: Client,
-    mut roots: watch::Receiver<String>,
+    mut trust: watch::Receiver<Arc<Trust>>,
     mut leads: watch::Receiver<bool>,
     stop: Stop,
 ) -> Result<(), Infallible> {
@@ -110,7 +112,7 @@ pub async fn distribute(
             () = stop.stopped() => return Ok(()),
             Some(event) = namespaces.recv() => seen.namespace(event),
             Some(event) = maps.recv() => seen.config_map(event),
-            Ok(()) = roots.changed() => {}
+            Ok(()) = trust.changed() => {}
             Ok(()) = leads.changed() => {}
             () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
         }
@@ -124,8 +126,8 @@ pub async fn distribute(
             continue;
         }
         again = None;
-        let wanted = roots.borrow_and_update().clone();
-        if !*leads.borrow_and_update() || wanted.is_empty() {
+        let wanted = trust.borrow_and_update().roots().pem().to_owned();
+        if !*leads.borrow_and_update() {
             continue;
         }
         let failed = write(&client, seen.lacking(&wanted), &wanted, &mut seen).await;

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use pilothouse_ca::token::{
-    MAX_TOKEN_BYTES, ReviewAnswer, TokenIdentity, TokenRefusal, Verifier, judge_review,
+    MAX_TOKEN_BYTES, ReviewAnswer, TokenIdentity, TokenPublicKey, TokenRefusal, Verifier, judge_review,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::discovery::Refusal;
+use crate::identity::ISSUER;
 
 /// How long an answer of the API server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +32,7 @@ const REMEMBERED: usize = 10_000;
 #[derive(Clone, Debug)]
 pub enum TokenSource {
     /// `pilothouse token`, with the key of the state folder.
-    Own,
+    Own(TokenPublicKey),
     /// The API server of the cluster.
     Cluster(ClusterTokens),
 }
@@ -67,12 +68,12 @@ enum Means {
 }
 
 impl Authenticator {
-    pub(crate) fn own(verifier: Verifier) -> Self {
-        Self(Means::Own(verifier))
-    }
-
-    pub(crate) fn cluster(tokens: ClusterTokens, audiences: Vec<String>) -> Self {
-        Self(Means::Cluster { tokens, audiences, answers: Mutex::default() })
+    /// Accepts tokens of a source for any of these audiences.
+    pub(crate) fn new(source: TokenSource, audiences: Vec<String>) -> Self {
+        Self(match source {
+            TokenSource::Own(key) => Means::Own(Verifier::new(ISSUER, audiences, vec![key])),
+            TokenSource::Cluster(tokens) => Means::Cluster { tokens, audiences, answers: Mutex::default() },
+        })
     }
 
     /// Checks a token, without the word `Bearer`.

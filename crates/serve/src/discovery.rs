@@ -61,7 +61,7 @@ pub(crate) struct Discovery {
 
 /// Whether the clients of a port prove who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
+pub(crate) enum Proof {
     /// By a token.
     Token,
     /// Not at all: whoever reaches loopback could as well read our memory.
@@ -72,12 +72,12 @@ pub(crate) enum Trust {
 #[derive(Clone)]
 pub(crate) struct Ads {
     shared: Arc<Discovery>,
-    trust: Trust,
+    proof: Proof,
 }
 
 impl Ads {
-    pub(crate) fn new(shared: Arc<Discovery>, trust: Trust) -> Self {
-        Self { shared, trust }
+    pub(crate) fn new(shared: Arc<Discovery>, proof: Proof) -> Self {
+        Self { shared, proof }
     }
 }
 
@@ -95,7 +95,7 @@ impl Service<http::Request<Body>> for Ads {
             DELTA => Protocol::Delta,
             SOTW => Protocol::Sotw,
             requests::CREATE => {
-                let creating = requests::Creating { shared: self.shared.clone(), trust: self.trust };
+                let creating = requests::Creating { shared: self.shared.clone(), proof: self.proof };
                 return Box::pin(async move { Ok(creating.answer(request).await) });
             }
             _ => {
@@ -105,7 +105,7 @@ impl Service<http::Request<Body>> for Ads {
             }
         };
         let limit = self.shared.limits.request_bytes;
-        let opening = Opening { shared: self.shared.clone(), trust: self.trust, protocol };
+        let opening = Opening { shared: self.shared.clone(), proof: self.proof, protocol };
         Box::pin(async move {
             let mut grpc = Grpc::new(Wire(protocol)).max_decoding_message_size(limit);
             Ok(grpc.streaming(opening, request).await)
@@ -117,7 +117,7 @@ impl Service<http::Request<Body>> for Ads {
 #[derive(Clone)]
 struct Opening {
     shared: Arc<Discovery>,
-    trust: Trust,
+    proof: Proof,
     protocol: Protocol,
 }
 
@@ -140,9 +140,9 @@ impl Opening {
         let shared = &self.shared;
         let peer =
             request.extensions().get::<Peer>().expect("the listener gives every connection a peer").clone();
-        let opened = match self.trust {
-            Trust::Loopback => Ok(None),
-            Trust::Token => shared.authenticate(request.metadata()).await.map(Some),
+        let opened = match self.proof {
+            Proof::Loopback => Ok(None),
+            Proof::Token => shared.authenticate(request.metadata()).await.map(Some),
         };
         let opened = opened.and_then(|token| Ok((token, shared.streams.open()?)));
         let (token, place) = opened.inspect_err(|refusal| shared.refused(refusal, None, &peer))?;

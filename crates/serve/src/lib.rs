@@ -16,8 +16,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pilothouse_ca::token::Verifier;
-use pilothouse_ca::{Rollover, RolloverSettings};
+use pilothouse_ca::{Authority, Rollover, RolloverSettings, Trust};
 use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::admin::Admin;
 use pilothouse_runtime::{Clock, Group, Metrics, Readiness, RunError, Stop, Tasks};
@@ -53,7 +52,7 @@ pub use tls::ServingError;
 use authenticate::Authenticator;
 use certificates::Certificates;
 use compile::Compiler;
-use discovery::{Ads, Discovery, Streams, Trust};
+use discovery::{Ads, Discovery, Proof, Streams};
 use listen::Doorway;
 use metrics::{CompileMetrics, DiscoveryMetrics};
 use pilothouse_engine::{Change, Engine};
@@ -122,12 +121,28 @@ enum Broken {
     Server(#[from] tonic::transport::Error),
 }
 
+/// What certifies workloads, and what they prove themselves with.
+#[derive(Debug)]
+pub struct Keys {
+    /// The CA at start.
+    pub authority: Authority,
+    /// The CA from then on, whenever it changes.
+    pub offers: mpsc::Receiver<Authority>,
+    /// Who mints tokens.
+    pub tokens: TokenSource,
+}
+
 /// Everything is loaded and bound, and nothing is served yet.
 #[derive(Debug)]
 pub struct Daemon {
     settings: Settings,
     process: Process,
-    identity: identity::Identity,
+    rollover: Rollover,
+    offered: mpsc::Receiver<Authority>,
+    /// Where changes of the folder of the CA go, if it is one that is followed.
+    folder: Option<mpsc::Sender<Authority>>,
+    tokens: TokenSource,
+    trusted: watch::Sender<Arc<Trust>>,
     discovery: TcpListener,
     plaintext: Option<TcpListener>,
     admin: Admin,
@@ -175,13 +190,34 @@ pub async fn run(settings: Settings, process: Process, inputs: Inputs, stop: Sto
 }
 
 impl Daemon {
-    /// Loads or makes the keys and opens the ports.
+    /// Loads the keys from the folders of the settings, or makes them, and opens the ports.
     pub async fn bind(settings: Settings, process: Process) -> Result<Self, StartError> {
+        let folders = identity::Folders { state: settings.state.clone(), cacerts: settings.cacerts.clone() };
+        let now = process.clock.now();
+        let identity::Identity { authority, tokens } =
+            identity::load_or_create(&folders, &settings.trust_domain, now)?;
+        let (folder, offers) = mpsc::channel(1);
+        let keys = Keys { authority, offers, tokens: TokenSource::Own(tokens.public()) };
+        let mut daemon = Self::bind_with(settings, process, keys).await?;
+        daemon.folder = Some(folder);
+        Ok(daemon)
+    }
+
+    /// Opens the ports. No key is read from a folder, and none is made.
+    pub async fn bind_with(settings: Settings, process: Process, keys: Keys) -> Result<Self, StartError> {
         if let Some(address) = settings.plaintext.filter(|address| !address.ip().is_loopback()) {
             return Err(StartError::NotLoopback(address));
         }
-        let folders = identity::Folders { state: settings.state.clone(), cacerts: settings.cacerts.clone() };
-        let identity = identity::load_or_create(&folders, &settings.trust_domain, process.clock.now())?;
+        let Keys { authority, offers, tokens } = keys;
+        let rollover = Rollover::new(
+            authority,
+            RolloverSettings {
+                hold: settings.root_hold,
+                patience: settings.root_hold.max(rollover::PATIENCE),
+                keep: settings.leaves.default,
+            },
+        );
+        let trusted = watch::Sender::new(Arc::new(rollover.trust()));
         let (discovery, discovery_address) = listen("discovery", settings.discovery).await?;
         let (plaintext, plaintext_address) = match settings.plaintext {
             Some(address) => {
@@ -193,7 +229,19 @@ impl Daemon {
         let admin = Admin::bind(settings.admin).await?;
         let addresses =
             Addresses { discovery: discovery_address, plaintext: plaintext_address, admin: admin.address() };
-        Ok(Self { settings, process, identity, discovery, plaintext, admin, addresses })
+        Ok(Self {
+            settings,
+            process,
+            rollover,
+            offered: offers,
+            folder: None,
+            tokens,
+            trusted,
+            discovery,
+            plaintext,
+            admin,
+            addresses,
+        })
     }
 
     /// Where it listens.
@@ -201,9 +249,9 @@ impl Daemon {
         self.addresses
     }
 
-    /// The keys it uses.
-    pub fn identity(&self) -> &identity::Identity {
-        &self.identity
+    /// What signs and what is trusted, now and from now on.
+    pub fn trust(&self) -> watch::Receiver<Arc<Trust>> {
+        self.trusted.subscribe()
     }
 
     /// Serves until stop is said; see [`run`].
@@ -212,34 +260,30 @@ impl Daemon {
     }
 
     async fn run_with<C: Compiler>(self, compiler: C, inputs: Inputs, stop: Stop) -> Result<(), RunError> {
-        let Self { settings, process, identity, discovery, plaintext, admin, addresses } = self;
+        let trust = self.trust();
+        let Self {
+            settings,
+            process,
+            rollover,
+            offered,
+            folder,
+            tokens,
+            trusted,
+            discovery,
+            plaintext,
+            admin,
+            addresses,
+        } = self;
         let Process { clock, metrics, readiness } = process;
         let Inputs { changes, findings } = inputs;
         let Settings { limits, .. } = settings;
-        let identity::Identity { authority, tokens } = identity;
         info!(
             discovery = %addresses.discovery,
             plaintext = addresses.plaintext.map(tracing::field::display),
             admin = %addresses.admin,
-            root = authority.roots().fingerprint(),
+            root = trust.borrow().roots().fingerprint(),
             "listening"
         );
-        let authenticator = match settings.tokens {
-            TokenSource::Own => {
-                Authenticator::own(Verifier::new(identity::ISSUER, settings.audiences, vec![tokens.public()]))
-            }
-            TokenSource::Cluster(cluster) => Authenticator::cluster(cluster, settings.audiences),
-        };
-        let rollover = Rollover::new(
-            authority,
-            RolloverSettings {
-                hold: settings.root_hold,
-                patience: settings.root_hold.max(rollover::PATIENCE),
-                keep: settings.leaves.default,
-            },
-        );
-        let (trusted, trust) = watch::channel(Arc::new(rollover.trust()));
-        let (offers, offered) = mpsc::channel(1);
         let (compile, inbox) = compile::channel();
         let discovery_metrics = DiscoveryMetrics::new(&metrics);
         let mut tasks = Tasks::new(&stop).with_grace(limits.drain * 2);
@@ -255,7 +299,7 @@ impl Daemon {
             ),
             compile: compile.clone(),
             findings,
-            authenticator,
+            authenticator: Authenticator::new(tokens, settings.audiences),
             clock: clock.clone(),
             limits,
             peer_address: settings.peer_address,
@@ -289,14 +333,16 @@ impl Daemon {
         let streams = shared.streams.clone();
         let following = Following { rollover, offered, trusted, streams, start: clock.monotonic() };
         tasks.spawn("trust", following.run(tasks.stop()));
-        tasks.spawn("cacerts", rollover::watch_folder(settings.cacerts, offers, tasks.stop()));
+        if let (Some(folder), Some(offers)) = (settings.cacerts, folder) {
+            tasks.spawn("cacerts", rollover::watch_folder(folder, offers, tasks.stop()));
+        }
 
         let (accepting, incoming) = doorway.tls(discovery, acceptor, tasks.stop());
-        let ads = Ads::new(shared.clone(), Trust::Token);
+        let ads = Ads::new(shared.clone(), Proof::Token);
         tasks.spawn("discovery", serve(limits, accepting, incoming, ads, group.clone(), tasks.stop()));
         if let Some(plaintext) = plaintext {
             let (accepting, incoming) = doorway.plain(plaintext, tasks.stop());
-            let ads = Ads::new(shared.clone(), Trust::Loopback);
+            let ads = Ads::new(shared.clone(), Proof::Loopback);
             tasks.spawn("plaintext", serve(limits, accepting, incoming, ads, group, tasks.stop()));
         }
 

@@ -90,14 +90,10 @@ impl Following {
 
 /// Offers the CA of a folder whenever its files change. What cannot be used is reported once and changes nothing.
 pub(crate) async fn watch_folder(
-    folder: Option<PathBuf>,
+    folder: PathBuf,
     offers: mpsc::Sender<Authority>,
     stop: Stop,
 ) -> Result<(), JoinError> {
-    let Some(folder) = folder else {
-        stop.stopped().await;
-        return Ok(());
-    };
     // Before the first round nothing is known: the files may have changed since they were read at start.
     let mut read: Option<Stamps> = None;
     let mut before: Option<Stamps> = None;

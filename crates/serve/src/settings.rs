@@ -7,7 +7,6 @@ use std::time::Duration;
 use pilothouse_ca::{LeafLifetimes, LimitSettings};
 use pilothouse_xds::{Bounds, RouteDelivery};
 
-use crate::authenticate::TokenSource;
 use crate::compile::Pacing;
 
 /// The port of discovery over TLS.
@@ -28,14 +27,12 @@ pub struct Settings {
     pub server_names: Vec<String>,
     /// Addresses under which proxies reach the discovery port.
     pub server_addresses: Vec<IpAddr>,
-    /// The folder that keeps the CA and the token key.
+    /// The folder that keeps the CA and the token key, where keys do not come from elsewhere.
     pub state: PathBuf,
     /// A folder in Istio's `cacerts` layout, to sign with instead of a root of our own.
     pub cacerts: Option<PathBuf>,
     /// Written into the root that is made at first start. Identities follow the mesh settings.
     pub trust_domain: String,
-    /// Who mints tokens.
-    pub tokens: TokenSource,
     /// Audiences that tokens may be meant for.
     pub audiences: Vec<String>,
     /// How long leaves live.
@@ -67,7 +64,6 @@ impl Settings {
             state,
             cacerts: None,
             trust_domain: "cluster.local".to_owned(),
-            tokens: TokenSource::Own,
             audiences: vec![crate::identity::AUDIENCE.to_owned()],
             leaves: LeafLifetimes::ISTIO,
             root_hold: Duration::from_secs(10),

@@ -43,7 +43,11 @@ fn cluster(known: Option<Arc<Verifier>>, queue: usize) -> Cluster {
     let (keys, verifier) = watch::channel(known);
     let (calls, reviews) = mpsc::channel(queue);
     let tokens = ClusterTokens { verifier, reviews: calls };
-    Cluster { authenticator: Authenticator::cluster(tokens, vec![AUDIENCE.to_owned()]), keys, reviews }
+    Cluster {
+        authenticator: Authenticator::new(TokenSource::Cluster(tokens), vec![AUDIENCE.to_owned()]),
+        keys,
+        reviews,
+    }
 }
 
 impl Cluster {

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tracing::info;
 
-use super::{Discovery, Trust, admit, session};
+use super::{Discovery, Proof, admit, session};
 use crate::certificates::NoCertificate;
 use crate::discovery::admit::Refusal;
 use crate::listen::Peer;
@@ -52,7 +52,7 @@ pub(crate) struct CertificateResponse {
 #[derive(Clone)]
 pub(super) struct Creating {
     pub(super) shared: Arc<Discovery>,
-    pub(super) trust: Trust,
+    pub(super) proof: Proof,
 }
 
 impl Creating {
@@ -99,7 +99,7 @@ impl Creating {
         peer: &Peer,
     ) -> Result<(Identity, String), Refusal> {
         let shared = &self.shared;
-        if self.trust == Trust::Loopback {
+        if self.proof == Proof::Loopback {
             return Err(Refusal::NoToken);
         }
         let token = shared.authenticate(request.metadata()).await?;

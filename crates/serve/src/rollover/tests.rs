@@ -20,7 +20,7 @@ async fn a_folder_is_followed_and_what_is_broken_is_passed_over() {
     write(dir.path(), "first");
     let (offers, mut offered) = mpsc::channel(1);
     let (stopper, stop) = Stop::pair();
-    let following = tokio::spawn(watch_folder(Some(dir.path().to_owned()), offers, stop));
+    let following = tokio::spawn(watch_folder(dir.path().to_owned(), offers, stop));
     let first = offered.recv().await.unwrap();
 
     std::fs::write(dir.path().join("ca-key.pem"), "half").unwrap();

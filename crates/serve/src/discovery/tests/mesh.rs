@@ -66,7 +66,7 @@ impl Mesh {
         let process = Process::new();
         let daemon = Daemon::bind(settings, process.clone()).await.unwrap();
         let addresses = daemon.addresses();
-        let root = daemon.identity().authority.roots().pem().to_owned();
+        let root = daemon.trust().borrow().roots().pem().to_owned();
         let world = World::default();
         world.pod("cart-1.shop", "u-1", "cart");
         let (changes, inbox) = mpsc::channel(16);
