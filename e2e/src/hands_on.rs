@@ -71,7 +71,7 @@ pub fn hold(case: &str) -> Result<()> {
 
 /// Sends one GET from the pod whose folder this is, and prints the answer.
 pub fn get(pod: &Path, url: &str) -> Result<()> {
-    let answer = crate::mesh::send_from(pod, &Request::get(url))?;
+    let answer = crate::mesh::Control::new(pod).send(&Request::get(url))?;
     if let Some(error) = &answer.error {
         println!("failed after {} ms: {error}", answer.ms);
     } else {

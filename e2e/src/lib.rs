@@ -17,6 +17,8 @@ pub mod checks;
 pub mod client;
 pub mod demo;
 pub mod hands_on;
+pub mod in_pod;
+pub mod kube;
 pub mod mesh;
 pub mod stats;
 pub mod world;

@@ -1,6 +1,7 @@
 //! A world: pods, their applications, their Envoys, the control plane.
 
 pub mod certificates;
+mod control;
 mod control_plane;
 mod envoy;
 mod manifests;
@@ -11,10 +12,11 @@ mod sandbox;
 pub mod socket;
 mod wait;
 
+pub use control::{APP, CLIENT, Control};
 pub use control_plane::{Options, binary};
 pub use envoy::{Envoy, Version};
 pub use manifests::Manifests;
-pub use pod::{Pod, PodSpec, Role, RunningLoad, send_from};
+pub use pod::{Pod, PodSpec, Role, RunningLoad};
 pub use process::Process;
 pub use sandbox::{Place, Sandbox};
 pub use wait::until;
@@ -279,7 +281,7 @@ fn executable() -> Result<PathBuf> {
 }
 
 /// A program of this workspace, in the folder cargo builds into.
-fn beside(name: &str) -> Result<PathBuf> {
+pub(crate) fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("the running program has no folder")?;
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::control::Control;
 use super::manifests;
 use super::process::Process;
 use super::sandbox::{Place, Sandbox};
@@ -84,7 +84,7 @@ pub struct Pod {
     app: Option<Process>,
     /// Always there; a pod's requests come from it.
     client: Process,
-    dir: PathBuf,
+    control: Control,
 }
 
 impl Pod {
@@ -94,17 +94,16 @@ impl Pod {
         sandbox.add_pod(&key, &[spec.address])?;
         let dir = sandbox.pod_dir(&key);
         std::fs::write(dir.join("hosts"), hosts)?;
+        let control = Control::new(dir);
         let exe = super::executable()?;
         let start =
             |what: &str, args: &[&str]| sandbox.spawn(&format!("{key}.{what}"), Place::Pod(&key), &exe, args);
-        let client = start("client", &["client", &dir.join("client.sock").to_string_lossy()])?;
+        let client = start("client", &["client", &control.client().to_string_lossy()])?;
         let app = match annotation_form(&spec) {
-            Some(settings) => {
-                Some(start("app", &["app", &settings, &dir.join("app.sock").to_string_lossy()])?)
-            }
+            Some(settings) => Some(start("app", &["app", &settings, &control.app().to_string_lossy()])?),
             None => None,
         };
-        Ok(Self { spec, app, client, dir })
+        Ok(Self { spec, app, client, control })
     }
 
     /// Waits until application and client take requests.
@@ -112,12 +111,12 @@ impl Pod {
         let key = self.spec.key();
         until(&format!("the client of {key}"), Duration::from_secs(10), || {
             self.client.ensure_runs()?;
-            Lines::open(&self.dir.join("client.sock"))
+            Lines::open(&self.control.client())
         })?;
         if let Some(app) = &mut self.app {
             until(&format!("the application of {key}"), Duration::from_secs(10), || {
                 app.ensure_runs()?;
-                Lines::open(&self.dir.join("app.sock"))
+                Lines::open(&self.control.app())
             })?;
         }
         Ok(())
@@ -125,12 +124,12 @@ impl Pod {
 
     /// Sends one request from inside the pod.
     pub fn send(&self, request: &Request) -> Result<Answer> {
-        send_from(&self.dir, request)
+        self.control.send(request)
     }
 
     /// Sends a request so often, so many at a time.
     pub fn send_many(&self, request: &Request, count: u32, concurrency: u32) -> Result<Vec<Answer>> {
-        send(&self.dir, request, count, concurrency)
+        self.control.send_many(request, count, concurrency)
     }
 
     /// A GET of `url` from inside the pod.
@@ -140,55 +139,32 @@ impl Pod {
 
     /// Who answers a GET how often.
     pub fn tally(&self, request: &Request, count: u32) -> Result<BTreeMap<String, u64>> {
-        let mut tally = BTreeMap::new();
-        for answer in self.send_many(request, count, 4)? {
-            *tally.entry(answer.who()).or_default() += 1;
-        }
-        Ok(tally)
+        self.control.tally(request, count)
     }
 
     /// Starts a steady load from inside the pod.
     pub fn load(&self, load: &Load) -> Result<RunningLoad> {
-        let mut lines = Lines::open(&self.dir.join("client.sock"))?;
-        let _: Reply = lines.ask(&Command::Start(load.clone()))?;
-        Ok(RunningLoad { lines })
+        self.control.load(load)
     }
 
     /// The application's counters.
     pub fn counts(&self) -> Result<Counts> {
-        self.ask(&Ask::Counts)
+        self.control.ask(&Ask::Counts)
     }
 
     /// The application's counters, which start anew.
     pub fn reset(&self) -> Result<Counts> {
-        self.ask(&Ask::Reset)
+        self.control.ask(&Ask::Reset)
     }
 
     /// Tells the application how to behave.
     pub fn behave(&self, mode: Mode) -> Result<()> {
-        self.ask(&Ask::Mode(mode)).map(|_| ())
+        self.control.ask(&Ask::Mode(mode)).map(|_| ())
     }
 
     /// Kills the application, as a crash would.
     pub fn kill_app(&mut self) {
         self.app = None;
-    }
-
-    fn ask(&self, ask: &Ask) -> Result<Counts> {
-        Lines::open(&self.dir.join("app.sock"))?.ask(ask)
-    }
-}
-
-/// Sends one request from the pod whose folder this is; the world may be another process's.
-pub fn send_from(dir: &Path, request: &Request) -> Result<Answer> {
-    send(dir, request, 1, 1)?.pop().context("no answer was reported")
-}
-
-fn send(dir: &Path, request: &Request, count: u32, concurrency: u32) -> Result<Vec<Answer>> {
-    let mut lines = Lines::open(&dir.join("client.sock"))?;
-    match lines.ask(&Command::Send { request: request.clone(), count, concurrency })? {
-        Reply::Answers(answers) => Ok(answers),
-        Reply::Load(_) => bail!("the client answered something else"),
     }
 }
 
@@ -199,6 +175,11 @@ pub struct RunningLoad {
 }
 
 impl RunningLoad {
+    /// The load that was started over this conversation.
+    pub(super) fn new(lines: Lines) -> Self {
+        Self { lines }
+    }
+
     /// The report so far.
     pub fn peek(&mut self) -> Result<LoadReport> {
         self.ask(&Command::Peek)

@@ -1,0 +1,7 @@
+//! The suite on a real Kubernetes.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests of the outermost shell own the environment and the clock"
+)]
+
+mod cluster;
