@@ -1,11 +1,12 @@
 //! The real `kubectl`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+
+use super::Said;
 
 /// `kubectl` for one cluster, and for one namespace if told so.
 #[derive(Clone, Debug)]
@@ -13,17 +14,6 @@ pub struct Kubectl {
     pub(super) program: PathBuf,
     pub(super) config: PathBuf,
     pub(super) namespace: Option<String>,
-}
-
-/// How a call of `kubectl` ended and what it said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// Whether it ended with 0.
-    pub fine: bool,
-    /// Its standard output.
-    pub out: String,
-    /// Its standard error, where warnings stand.
-    pub err: String,
 }
 
 impl Kubectl {
@@ -35,25 +25,7 @@ impl Kubectl {
 
     /// A call whose end and words are for the caller to judge.
     pub fn say(&self, arguments: &[&str], input: &str) -> Result<Said> {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", self.program.display()))?;
-        let mut stdin = child.stdin.take().context("it was asked for")?;
-        let input = input.to_owned();
-        // Beside the reading, or both sides wait for the other once the pipes are full.
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let done = child.wait_with_output()?;
-        // Refused input shows in how it ended.
-        drop(writer.join());
-        Ok(Said {
-            fine: done.status.success(),
-            out: String::from_utf8_lossy(&done.stdout).into_owned(),
-            err: String::from_utf8_lossy(&done.stderr).into_owned(),
-        })
+        Said::by(self.command(arguments), input)
     }
 
     /// A call that has to succeed; gives its output.

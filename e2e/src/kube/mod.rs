@@ -6,16 +6,19 @@
 //! UNIX socket in one of its volumes, so that they are sent whether or not the API server is well.
 
 mod cluster;
+pub mod install;
 mod kubectl;
 mod namespace;
 mod pod;
 mod report;
+mod said;
 mod workload;
 
 pub use cluster::Cluster;
-pub use kubectl::{Kubectl, Said};
+pub use kubectl::Kubectl;
 pub use namespace::Namespace;
 pub use pod::Pod;
+pub use said::Said;
 pub use workload::Workload;
 
 /// Where our images are called by.

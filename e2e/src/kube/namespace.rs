@@ -45,6 +45,13 @@ impl Namespace {
         Self::run_in(name, labels, test)
     }
 
+    /// Another namespace for the same test.
+    pub fn beside(name: &str, labels: &[(&str, &str)], test: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let namespace = Self::create(name, labels)?;
+        test(&namespace)?;
+        namespace.delete()
+    }
+
     fn run_in(name: &str, labels: &[(&str, &str)], test: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         let namespace = Self::create(name, labels)?;
         if let Err(error) = test(&namespace) {

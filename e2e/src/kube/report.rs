@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Kubectl, Namespace};
-
-/// Where the control plane runs.
-const CONTROL_PLANE: &str = "istio-system";
+use super::{Kubectl, Namespace, install};
 
 /// Adds to an error what the cluster says about it: pods, events, what containers and Envoys of pods report, the control
 /// plane's log.
@@ -20,7 +17,10 @@ pub(super) fn explain(namespace: &Namespace, error: &anyhow::Error) -> anyhow::E
     for pod in pods["items"].as_array().into_iter().flatten().take(8) {
         describe(&mut text, namespace, pod);
     }
-    let control_plane = namespace.cluster.kubectl.namespaced(CONTROL_PLANE);
+    let control_plane = namespace.cluster.kubectl.namespaced(install::NAMESPACE);
+    if namespace.cluster.kubectl.get(&["namespace", install::NAMESPACE]).is_err() {
+        return anyhow::anyhow!(text);
+    }
     section(&mut text, &control_plane, "control plane", &["get", "pods"]);
     section(
         &mut text,
