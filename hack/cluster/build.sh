@@ -99,8 +99,9 @@ if [ -e "$kube/.complete" ] && [ -e "$node/.complete" ]; then
   exit
 fi
 
-command -v go >/dev/null || die "Go is missing, which builds Kubernetes: install version $(awk '$1 == "go" { print $2 }' "$here/node/go.mod") or newer"
-PATH=$PATH:/usr/sbin:/sbin "$here/../tools.sh" cluster
+"$here/../tools.sh" cluster
+go=$("$here/../tools.sh" go)
+PATH=${go%/*}:$PATH
 
 mkdir -p "$cache"
 # Two runs at the same time build once: the second waits here and then finds the programs.
