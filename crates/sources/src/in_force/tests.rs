@@ -1,8 +1,9 @@
-use pilothouse_base::{Locality, Name};
-use pilothouse_config::{LabelExpression, Sidecar};
-use pilothouse_config::{Mesh, Meta, NamespaceObject, Pod, workload::PodHealth};
+use pilothouse_base::Name;
+use pilothouse_config::{CheckSettings, LabelExpression, Mesh, Meta, NamespaceObject, Outcome, judge};
+use serde_json::json;
 
 use super::*;
+use crate::objects;
 
 fn key(kind: Kind, namespace: &str, name: &str) -> ObjectKey {
     ObjectKey::new(kind, namespace, name)
@@ -16,20 +17,15 @@ fn namespace(name: &str, labels: &[(&str, &str)]) -> (ObjectKey, Option<Object>)
 }
 
 fn pod(namespace: &str, uid: &str) -> (ObjectKey, Option<Object>) {
-    let key = key(Kind::Pod, namespace, "web");
-    let pod = Pod {
-        meta: Meta { key: key.clone(), created: 0 },
-        uid: Name::from(uid),
-        labels: Labels::default(),
-        addresses: Vec::new(),
-        service_account: Name::from("default"),
-        named_ports: Vec::new(),
-        sidecar: Sidecar::Present,
-        health: PodHealth::Ready,
-        locality: Locality::default(),
-        workload: Name::from("web"),
-    };
-    (key, Some(Object::Pod(Arc::new(pod))))
+    let written = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "name": "web", "uid": uid},
+        "spec": {"containers": []}
+    });
+    let settings = CheckSettings { domain: Name::from("cluster.local"), parse_yaml: objects::parse };
+    match judge(&written, &settings).outcome {
+        Outcome::Object(key, object) => (key, Some(object)),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn mesh(discovery: Vec<NamespaceSelector>) -> (ObjectKey, Option<Object>) {

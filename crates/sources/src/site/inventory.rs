@@ -92,7 +92,7 @@ impl Inventory {
             revision => config_map(&format!("{SETTINGS}-{revision}")),
         };
         Self {
-            settings: CheckSettings { domain: Name::from(domain.as_str()), parse_yaml: objects::parse_one },
+            settings: CheckSettings { domain: Name::from(domain.as_str()), parse_yaml: objects::parse },
             shared: shared_mesh_config.as_deref().map(config_map).filter(|shared| *shared != own),
             own,
             home,

@@ -138,6 +138,8 @@ impl Shape for OfSecret {
                 ("cert", Keep::Whole),
                 ("key", Keep::Whole),
                 ("cacert", Keep::Whole),
+                ("crl", Keep::Whole),
+                ("ca.crl", Keep::Whole),
             ]),
         ),
     ]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::objects::parse_one;
+use crate::objects;
 
 /// The key of the settings.
 const MESH: &str = "mesh";
@@ -25,7 +25,7 @@ impl MeshMaps {
             (Some(one), None) | (None, Some(one)) => return Some(one.clone()),
             (None, None) => return None,
         };
-        let parse = |map: &Value| parse_one(text(map, MESH).unwrap_or_default());
+        let parse = |map: &Value| objects::parse(text(map, MESH).unwrap_or_default());
         let Ok(upper) = parse(own) else { return Some(own.clone()) };
         let Ok(lower) = parse(shared) else { return Some(shared.clone()) };
         let mut data = Map::from_iter([(MESH.to_owned(), json!(over(lower, upper).to_string()))]);
