@@ -9,7 +9,8 @@ use std::ffi::{OsStr, OsString};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
-    bootstrap, capture, completion, explain, generate, inject, proxy_status, serve, token, validate, version,
+    bootstrap, capture, completion, explain, generate, inject, install, proxy_status, serve, token, validate,
+    version,
 };
 
 /// The command line.
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Bootstrap(Box<bootstrap::Arguments>),
     Capture(Box<capture::Arguments>),
     Inject(Box<inject::Arguments>),
+    Install(install::Arguments),
     Token(token::Arguments),
     ProxyStatus(proxy_status::Arguments),
     Completion(completion::Arguments),

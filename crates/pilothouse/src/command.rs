@@ -9,7 +9,8 @@ use crate::arguments::{self, Command};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::{
-    bootstrap, capture, completion, explain, generate, inject, proxy_status, serve, token, validate, version,
+    bootstrap, capture, completion, explain, generate, inject, install, proxy_status, serve, token, validate,
+    version,
 };
 
 /// Runs the command that the arguments name.
@@ -30,6 +31,7 @@ pub(crate) fn run(
         Command::Bootstrap(arguments) => bootstrap::run(&arguments, output),
         Command::Capture(arguments) => capture::run(&arguments, environment, output),
         Command::Inject(arguments) => inject::run(&arguments, output),
+        Command::Install(arguments) => install::run(&arguments, output),
         Command::Token(arguments) => token::run(&arguments, output),
         Command::ProxyStatus(arguments) => proxy_status::run(&arguments, output),
         Command::Completion(arguments) => Ok(completion::run(&arguments, output)),

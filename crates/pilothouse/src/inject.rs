@@ -32,10 +32,9 @@ pub(crate) struct Arguments {
     proxy: ProxyArguments,
 }
 
-/// What the control plane says about all proxies.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "The mesh")]
-pub(crate) struct MeshArguments {
+struct MeshArguments {
     /// MeshConfig, by itself or in its ConfigMap
     #[arg(long, value_name = "FILE")]
     mesh_config_file: Option<PathBuf>,
@@ -121,9 +120,7 @@ fn settings(mesh: &MeshArguments, proxy: &ProxyArguments, output: &mut Output) -
     let MeshArguments { mesh_config_file, discovery_address, revision, domain, cluster_id, network } = mesh;
     let ProxyArguments { proxy_image, capture_image, classic, ipv6, drain_key: _ } = proxy;
     let mut settings = Settings::new(pilothouse_sources::parse);
-    if revision != "default" {
-        settings.discovery_address = format!("istiod-{revision}.istio-system.svc:15012");
-    }
+    settings.discovery_address = discovery_of(revision);
     if let Some(path) = mesh_config_file {
         let value = mesh_config(path)?;
         for remark in settings.read_mesh(&value) {
@@ -149,8 +146,16 @@ fn settings(mesh: &MeshArguments, proxy: &ProxyArguments, output: &mut Output) -
     Ok(settings)
 }
 
+/// Where the control plane of a revision listens unless it is said.
+pub(crate) fn discovery_of(revision: &str) -> String {
+    match revision {
+        "default" => "istiod.istio-system.svc:15012".to_owned(),
+        other => format!("istiod-{other}.istio-system.svc:15012"),
+    }
+}
+
 /// MeshConfig as such, or the text of it in a ConfigMap.
-fn mesh_config(path: &Path) -> Result<Value, Failure> {
+pub(crate) fn mesh_config(path: &Path) -> Result<Value, Failure> {
     let wrong = |error: String| Failure::bad_input(format_args!("{}: {error}", path.display()));
     let value = pilothouse_sources::parse(&read(path)?).map_err(wrong)?;
     if value["kind"] != "ConfigMap" {

@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod generate;
 mod inject;
+mod install;
 mod output;
 mod pods;
 mod proxy_status;
@@ -23,6 +24,7 @@ mod token;
 mod units;
 mod validate;
 mod version;
+mod webhooks;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;

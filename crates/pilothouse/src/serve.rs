@@ -28,6 +28,7 @@ use crate::output::Output;
 use crate::source::{Source, SourceArguments, unread};
 use crate::token::STATE_DIR;
 use crate::units::duration;
+use crate::webhooks::WebhookArguments;
 
 /// Serves the mesh that a folder of manifests or a Kubernetes cluster describes, and follows every change of it.
 ///
@@ -47,6 +48,8 @@ pub(crate) struct Arguments {
     identity: IdentityArguments,
     #[command(flatten)]
     push: PushArguments,
+    #[command(flatten)]
+    webhooks: WebhookArguments,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -180,7 +183,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
 
 /// What the flags mean.
 fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
-    let Arguments { source: _, listen, identity, push, log: _ } = arguments;
+    let Arguments { source, listen, identity, push, webhooks, log: _ } = arguments;
     let ListenArguments {
         xds_listen,
         xds_plaintext_listen,
@@ -217,6 +220,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
     }
     let usual = Settings::new(*xds_listen, *admin_listen, state_dir.clone());
     Ok(Settings {
+        webhooks: webhooks.settings(&source.domain)?,
         plaintext: *xds_plaintext_listen,
         server_names: usual.server_names.iter().chain(xds_server_name).cloned().collect(),
         server_addresses: usual.server_addresses.iter().chain(xds_server_address).copied().collect(),
@@ -241,13 +245,14 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
 
 /// Nothing in the settings is a secret: keys are named by the folder they lie in.
 fn say_settings(arguments: &Arguments) {
-    let Arguments { source, listen, identity, push, log } = arguments;
+    let Arguments { source, listen, identity, push, webhooks, log } = arguments;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         ?source,
         ?listen,
         ?identity,
         ?push,
+        ?webhooks,
         ?log,
         "starting with these settings"
     );

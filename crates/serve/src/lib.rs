@@ -43,11 +43,13 @@ mod rollover;
 mod settings;
 pub mod status;
 mod tls;
+mod webhook;
 
 pub use authenticate::{ClusterTokens, ReviewCall, TokenSource};
 pub use compile::Pacing;
 pub use settings::{ADMIN_PORT, DISCOVERY_PORT, Limits, PeerAddress, Settings};
 pub use tls::ServingError;
+pub use webhook::{WEBHOOK_PORT, Webhooks};
 
 use authenticate::Authenticator;
 use certificates::Certificates;
@@ -145,6 +147,7 @@ pub struct Daemon {
     trusted: watch::Sender<Arc<Trust>>,
     discovery: TcpListener,
     plaintext: Option<TcpListener>,
+    webhooks: Option<TcpListener>,
     admin: Admin,
     addresses: Addresses,
 }
@@ -158,6 +161,8 @@ pub struct Addresses {
     pub plaintext: Option<SocketAddr>,
     /// The admin pages.
     pub admin: SocketAddr,
+    /// The webhooks.
+    pub webhooks: Option<SocketAddr>,
 }
 
 /// Serving failed.
@@ -226,9 +231,20 @@ impl Daemon {
             }
             None => (None, None),
         };
+        let (webhooks, webhooks_address) = match &settings.webhooks {
+            Some(webhooks) => {
+                let (listener, address) = listen("webhooks", webhooks.listen).await?;
+                (Some(listener), Some(address))
+            }
+            None => (None, None),
+        };
         let admin = Admin::bind(settings.admin).await?;
-        let addresses =
-            Addresses { discovery: discovery_address, plaintext: plaintext_address, admin: admin.address() };
+        let addresses = Addresses {
+            discovery: discovery_address,
+            plaintext: plaintext_address,
+            admin: admin.address(),
+            webhooks: webhooks_address,
+        };
         Ok(Self {
             settings,
             process,
@@ -239,6 +255,7 @@ impl Daemon {
             trusted,
             discovery,
             plaintext,
+            webhooks,
             admin,
             addresses,
         })
@@ -271,6 +288,7 @@ impl Daemon {
             trusted,
             discovery,
             plaintext,
+            webhooks,
             admin,
             addresses,
         } = self;
@@ -280,6 +298,7 @@ impl Daemon {
         info!(
             discovery = %addresses.discovery,
             plaintext = addresses.plaintext.map(tracing::field::display),
+            webhooks = addresses.webhooks.map(tracing::field::display),
             admin = %addresses.admin,
             root = trust.borrow().roots().fingerprint(),
             "listening"
@@ -329,6 +348,16 @@ impl Daemon {
             "compile",
             compile::run(compiler, settings.pacing, changes, inbox, compiled, tasks.stop()),
         );
+        if let (Some(listener), Some(settings)) = (webhooks, settings.webhooks) {
+            let acceptor = match serving.http1() {
+                Ok(config) => TlsAcceptor::from(Arc::new(config)),
+                Err(error) => return Err(failed("webhooks", error)),
+            };
+            tasks.spawn(
+                "webhooks",
+                webhook::serve(listener, acceptor, settings, &metrics, readiness.clone(), tasks.stop()),
+            );
+        }
         tasks.spawn("certificate", serving.renew(tasks.stop()));
         let streams = shared.streams.clone();
         let following = Following { rollover, offered, trusted, streams, start: clock.monotonic() };

@@ -8,6 +8,7 @@ use pilothouse_ca::{LeafLifetimes, LimitSettings};
 use pilothouse_xds::{Bounds, RouteDelivery};
 
 use crate::compile::Pacing;
+use crate::webhook::Webhooks;
 
 /// The port of discovery over TLS.
 pub const DISCOVERY_PORT: u16 = 15012;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub plaintext: Option<SocketAddr>,
     /// Where the admin pages listen. Must be loopback.
     pub admin: SocketAddr,
+    /// The webhooks, if the API server asks here.
+    pub webhooks: Option<Webhooks>,
     /// Names under which proxies reach the discovery port; they go into its certificate.
     pub server_names: Vec<String>,
     /// Addresses under which proxies reach the discovery port.
@@ -59,6 +62,7 @@ impl Settings {
             discovery,
             plaintext: None,
             admin,
+            webhooks: None,
             server_names: vec!["localhost".to_owned(), "istiod.istio-system.svc".to_owned()],
             server_addresses: vec![IpAddr::from([127, 0, 0, 1])],
             state,

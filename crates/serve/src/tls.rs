@@ -63,6 +63,13 @@ impl Serving {
         Ok(config)
     }
 
+    /// The same certificate for HTTP/1.1, which is what webhooks speak.
+    pub(crate) fn http1(self: &Arc<Self>) -> Result<ServerConfig, ServingError> {
+        let mut config = self.config()?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
     /// Renews the certificate at half of its life and when another CA signs.
     pub(crate) async fn renew(self: Arc<Self>, stop: Stop) -> Result<(), ServingError> {
         let mut trust = self.trust.clone();

@@ -1,0 +1,97 @@
+//! What `serve` needs to answer the API server: flags, and the settings of injection that they make.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use pilothouse_base::Name;
+use pilothouse_config::CheckSettings;
+use pilothouse_inject::Settings;
+use pilothouse_serve::Webhooks;
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::exit::Failure;
+use crate::inject::{discovery_of, mesh_config};
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Webhooks, and the pods that they inject")]
+pub(crate) struct WebhookArguments {
+    /// Webhooks over TLS, usually on port 15017 [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    webhook_listen: Option<SocketAddr>,
+    /// The revision that injects
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    inject_revision: String,
+    /// MeshConfig for injection, by itself or in its ConfigMap
+    #[arg(long, value_name = "FILE")]
+    inject_mesh_config: Option<PathBuf>,
+    /// Host and port of this control plane, as pods reach it [default: istiod[-REVISION].istio-system.svc:15012]
+    #[arg(long, value_name = "HOST:PORT")]
+    inject_discovery_address: Option<String>,
+    /// The image of the proxy
+    #[arg(long, value_name = "IMAGE")]
+    inject_proxy_image: Option<String>,
+    /// The image with this program, which sets the rules of pods
+    #[arg(long, value_name = "IMAGE")]
+    inject_capture_image: Option<String>,
+    /// When images are pulled [default: as Kubernetes does by itself]
+    #[arg(long, value_name = "POLICY")]
+    inject_pull_policy: Option<String>,
+    /// The Kubernetes cluster the pods are in
+    #[arg(long, default_value = "Kubernetes", value_name = "NAME")]
+    inject_cluster_id: String,
+    /// Ordinary containers in the place of native sidecars
+    #[arg(long)]
+    inject_classic: bool,
+    /// Pods have addresses of IPv6 as well
+    #[arg(long)]
+    inject_ipv6: bool,
+}
+
+impl WebhookArguments {
+    /// None if no webhook is to be served.
+    pub(crate) fn settings(&self, domain: &str) -> Result<Option<Webhooks>, Failure> {
+        let Self {
+            webhook_listen,
+            inject_revision,
+            inject_mesh_config,
+            inject_discovery_address,
+            inject_proxy_image,
+            inject_capture_image,
+            inject_pull_policy,
+            inject_cluster_id,
+            inject_classic,
+            inject_ipv6,
+        } = self;
+        let Some(listen) = webhook_listen else { return Ok(None) };
+        let mut settings = Settings::new(pilothouse_sources::parse);
+        settings.discovery_address = discovery_of(inject_revision);
+        if let Some(path) = inject_mesh_config {
+            for remark in settings.read_mesh(&mesh_config(path)?) {
+                warn!("{}: {remark}", path.display());
+            }
+        }
+        if let Some(address) = inject_discovery_address {
+            settings.discovery_address.clone_from(address);
+            settings.proxy.discovery_address = None;
+        }
+        settings.revision.clone_from(inject_revision);
+        domain.clone_into(&mut settings.domain);
+        settings.cluster_id.clone_from(inject_cluster_id);
+        settings.native_sidecars = !inject_classic;
+        settings.ipv6 = *inject_ipv6;
+        if let Some(image) = inject_proxy_image {
+            settings.proxy_image.clone_from(image);
+        }
+        if let Some(image) = inject_capture_image {
+            settings.capture_image.clone_from(image);
+        }
+        settings.pull_policy.clone_from(inject_pull_policy);
+        let check = CheckSettings { domain: Name::from(domain), parse_yaml: pilothouse_sources::parse };
+        // The sender may go: what was sent last stays.
+        let (_sender, injection) = watch::channel(Arc::new(settings));
+        Ok(Some(Webhooks { listen: *listen, injection, check }))
+    }
+}
