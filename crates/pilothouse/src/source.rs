@@ -15,7 +15,7 @@ pub(crate) struct SourceArguments {
     place: Place,
     /// The DNS domain of services
     #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
-    domain: String,
+    pub(crate) domain: String,
     /// In Kubernetes: the namespace of the control plane, where the mesh settings are
     #[arg(long, default_value = "istio-system", value_name = "NAMESPACE")]
     namespace: String,
