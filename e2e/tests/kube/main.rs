@@ -5,4 +5,5 @@
 )]
 
 mod cluster;
+mod crds;
 mod pods;
