@@ -128,7 +128,7 @@ impl CaSecrets {
         }
         let root = create_root(&self.trust_domain, entropy::bytes(), self.clock.now())
             .map_err(AuthorityError::from)?;
-        let authority = load(&self.namespace, MADE, made_files(&root))?;
+        let authority = load(&self.namespace, MADE, &made_files(&root))?;
         let created = self.api.create(&PostParams::default(), &made(&root)).await;
         match created {
             Ok(secret) => {
@@ -152,7 +152,7 @@ impl CaSecrets {
             let version = (name, secret.metadata.resource_version.clone());
             let files = files(secret.data.unwrap_or_default(), name == MADE);
             if !files.is_absent() {
-                return Ok(Some((version, load(&self.namespace, name, files)?)));
+                return Ok(Some((version, load(&self.namespace, name, &files)?)));
             }
         }
         Ok(None)
@@ -185,8 +185,8 @@ fn say(said: &mut Option<String>, why: String) {
     }
 }
 
-fn load(namespace: &str, name: &'static str, files: CaFiles) -> Result<Authority, AuthorityError> {
-    Authority::load(&files).map_err(|source| AuthorityError::Unusable {
+fn load(namespace: &str, name: &'static str, files: &CaFiles) -> Result<Authority, AuthorityError> {
+    Authority::load(files).map_err(|source| AuthorityError::Unusable {
         namespace: namespace.to_owned(),
         name,
         source,
