@@ -199,7 +199,8 @@ fn files(mut data: BTreeMap<String, ByteString>, made: bool) -> CaFiles {
     let of_tls = data.contains_key("tls.crt");
     let mut take = |names: [&str; 2]| {
         let found = names.into_iter().find_map(|name| data.remove(name));
-        found.map(|ByteString(bytes)| bytes).filter(|bytes| !bytes.is_empty())
+        // In what we made an empty file stands for none; in what was given it is the operator's word.
+        found.map(|ByteString(bytes)| bytes).filter(|bytes| !made || !bytes.is_empty())
     };
     let ca_cert = take(["ca-cert.pem", "tls.crt"]);
     let ca_key = take(["ca-key.pem", "tls.key"]);

@@ -20,6 +20,8 @@ mod pause;
 pub mod roots;
 pub mod tokens;
 
+pub use kube::Client;
+
 /// The name under which what we write is ours: the field manager of server-side apply.
 pub const FIELD_MANAGER: &str = "pilothouse";
 

@@ -8,6 +8,7 @@
 mod arguments;
 mod bootstrap;
 mod capture;
+mod cluster;
 mod command;
 mod completion;
 mod exit;

@@ -23,6 +23,7 @@ use pilothouse_xds::RouteDelivery;
 use tokio::sync::{mpsc, watch as slot};
 use tracing::{error, info, warn};
 
+use crate::cluster::Cluster;
 use crate::exit::{Exit, Failure, with_causes};
 use crate::output::Output;
 use crate::source::{Source, SourceArguments, unread};
@@ -77,6 +78,12 @@ struct ListenArguments {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Keys and identities")]
 struct IdentityArguments {
+    /// Where the CA is, and who mints tokens [default: cluster where a cluster is served, else state]
+    #[arg(long, value_enum, value_name = "WHERE")]
+    keys: Option<KeysFrom>,
+    /// In a cluster: the name of this replica among several [default: the name of the machine]
+    #[arg(long, value_name = "NAME")]
+    replica: Option<String>,
     /// The folder that keeps the CA and the token key; made at first start
     #[arg(long, default_value = STATE_DIR, value_name = "DIR")]
     state_dir: PathBuf,
@@ -93,8 +100,10 @@ struct IdentityArguments {
     #[arg(long, value_parser = duration, default_value = "24h", value_name = "DURATION")]
     leaf_ttl: Duration,
     /// How long a new root is at least trusted before anything is signed with it
-    #[arg(long, value_parser = duration, default_value = "10s", value_name = "DURATION")]
-    root_hold: Duration,
+    ///
+    /// Long enough for other replicas to hear of it, and for pods to see it in the files they mount [default: 10s, in a cluster 2m]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    root_hold: Option<Duration>,
     /// What happens when a stream comes from an address that its pod does not have
     #[arg(long, value_enum, default_value = "warn", value_name = "WHAT")]
     peer_address: WhenElsewhere,
@@ -123,6 +132,14 @@ struct LogArguments {
     /// What is logged, such as info,pilothouse_serve=debug
     #[arg(long, default_value = "info", value_name = "FILTER")]
     log_filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KeysFrom {
+    /// The state folder: a CA of our own, or the one of --cacerts-dir, and tokens of `pilothouse token`.
+    State,
+    /// The cluster: the secret cacerts, or one that all replicas share, and tokens of the API server.
+    Cluster,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -155,6 +172,8 @@ enum LogFormat {
 
 /// Batches of changes that may wait for the engine.
 const BATCHES: usize = 64;
+/// A kubelet may take more than a minute to bring a new root into the files of its pods.
+const ROOT_HOLD_IN_CLUSTER: Duration = Duration::from_mins(2);
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
     let form = match arguments.log.log_format {
@@ -176,14 +195,32 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
         .enable_all()
         .build()
         .map_err(|error| Failure::unavailable(format_args!("cannot start threads: {error}")))?;
-    runtime.block_on(daemon(settings, source))?;
+    runtime.block_on(daemon(settings, source, arguments))?;
     output.remark("stopped\n");
     Ok(Exit::Fine)
+}
+
+impl Arguments {
+    fn keys(&self) -> KeysFrom {
+        let usual = if self.source.is_site() { KeysFrom::Cluster } else { KeysFrom::State };
+        self.identity.keys.unwrap_or(usual)
+    }
+
+    /// What tells this replica from others.
+    fn replica(&self) -> Result<String, Failure> {
+        if let Some(name) = &self.identity.replica {
+            return Ok(name.clone());
+        }
+        let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        name.filter(|name| !name.is_empty())
+            .ok_or_else(|| Failure::usage("this machine has no name; give one with --replica"))
+    }
 }
 
 /// What the flags mean.
 fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
     let Arguments { source, listen, identity, push, webhooks, log: _ } = arguments;
+    let of_cluster = arguments.keys() == KeysFrom::Cluster;
     let ListenArguments {
         xds_listen,
         xds_plaintext_listen,
@@ -192,6 +229,8 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         xds_server_address,
     } = listen;
     let IdentityArguments {
+        keys,
+        replica: _,
         state_dir,
         cacerts_dir,
         trust_domain,
@@ -208,6 +247,9 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
             wrong.push(format!("{flag} {address} is not on loopback, where alone it is safe"));
         }
+    }
+    if *keys == Some(KeysFrom::Cluster) && !source.is_site() {
+        wrong.push("--keys cluster needs a cluster: --kubernetes or --kubeconfig".to_owned());
     }
     if *leaf_ttl < Duration::from_secs(1) || *leaf_ttl > LeafLifetimes::ISTIO.max {
         wrong.push("--leaf-ttl must be from 1s to 2160h".to_owned());
@@ -227,7 +269,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         cacerts: cacerts_dir.clone(),
         trust_domain: trust_domain.clone(),
         audiences: token_audience.clone(),
-        root_hold: *root_hold,
+        root_hold: root_hold.unwrap_or(if of_cluster { ROOT_HOLD_IN_CLUSTER } else { usual.root_hold }),
         leaves: LeafLifetimes { default: *leaf_ttl, max: LeafLifetimes::ISTIO.max },
         peer_address: match peer_address {
             WhenElsewhere::Ignore => PeerAddress::Ignore,
@@ -259,7 +301,7 @@ fn say_settings(arguments: &Arguments) {
 }
 
 /// The parts of the daemon and how they are joined.
-async fn daemon(settings: Settings, source: Source) -> Result<(), Failure> {
+async fn daemon(mut settings: Settings, source: Source, arguments: &Arguments) -> Result<(), Failure> {
     let process = Process { clock: Clock::system(), metrics: Metrics::new(), readiness: Readiness::new() };
     let loaded = process.readiness.condition(match source {
         Source::Folder(_) => "the folder is read",
@@ -267,11 +309,23 @@ async fn daemon(settings: Settings, source: Source) -> Result<(), Failure> {
     });
     let (stopper, stop) = Stop::pair();
     let mut tasks = Tasks::new(&stop).with_grace(settings.limits.drain * 3);
-    let daemon = Daemon::bind(settings, process).await.map_err(|error| not_started(&error))?;
+    tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
+    let daemon = match &source {
+        Source::Site(site) if arguments.keys() == KeysFrom::Cluster => {
+            let cluster = Cluster::connect(site).await?;
+            settings.server_names.extend(cluster.server_names());
+            let clock = process.clock.clone();
+            let Some(keys) = cluster.keys(&settings, &clock, &mut tasks).await? else { return Ok(()) };
+            let daemon = Daemon::bind_with(settings, process, keys).await;
+            let daemon = daemon.map_err(|error| not_started(&error))?;
+            cluster.write(arguments.replica()?, clock, daemon.trust(), &mut tasks);
+            daemon
+        }
+        _ => Daemon::bind(settings, process).await.map_err(|error| not_started(&error))?,
+    };
 
     let (changes, inbox) = mpsc::channel(BATCHES);
     let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
-    tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
     let outlet = Outlet { changes, findings, loaded };
     match source {
         Source::Folder(directory) => tasks.spawn("directory", watch(directory, outlet, tasks.stop())),

@@ -51,6 +51,11 @@ pub(crate) enum Source {
 }
 
 impl SourceArguments {
+    /// Whether it is a cluster.
+    pub(crate) fn is_site(&self) -> bool {
+        self.place.config.is_none()
+    }
+
     /// What the flags mean.
     pub(crate) fn source(&self) -> Result<Source, Failure> {
         let Self { place, domain, namespace, revision, shared_mesh_config } = self;
