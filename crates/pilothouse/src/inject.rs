@@ -120,7 +120,7 @@ fn settings(mesh: &MeshArguments, proxy: &ProxyArguments, output: &mut Output) -
     let MeshArguments { mesh_config_file, discovery_address, revision, domain, cluster_id, network } = mesh;
     let ProxyArguments { proxy_image, capture_image, classic, ipv6, drain_key: _ } = proxy;
     let mut settings = Settings::new(pilothouse_sources::parse);
-    settings.discovery_address = discovery_of(revision);
+    settings.discovery_address = discovery_of(revision, "istio-system");
     if let Some(path) = mesh_config_file {
         let value = mesh_config(path)?;
         for remark in settings.read_mesh(&value) {
@@ -147,10 +147,10 @@ fn settings(mesh: &MeshArguments, proxy: &ProxyArguments, output: &mut Output) -
 }
 
 /// Where the control plane of a revision listens unless it is said.
-pub(crate) fn discovery_of(revision: &str) -> String {
+pub(crate) fn discovery_of(revision: &str, namespace: &str) -> String {
     match revision {
-        "default" => "istiod.istio-system.svc:15012".to_owned(),
-        other => format!("istiod-{other}.istio-system.svc:15012"),
+        "default" => format!("istiod.{namespace}.svc:15012"),
+        other => format!("istiod-{other}.{namespace}.svc:15012"),
     }
 }
 

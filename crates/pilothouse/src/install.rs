@@ -147,8 +147,7 @@ mod tests {
         let deployment = of_kind("Deployment");
         let args = deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone();
         let args: Vec<&str> = args.as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
-        let args = args.iter().map(|arg| if *arg == "--kubernetes" { "--config=manifests" } else { arg });
-        let typed = ["pilothouse"].into_iter().chain(args).map(Into::into);
+        let typed = ["pilothouse"].into_iter().chain(args.iter().copied()).map(Into::into);
         let parsed = crate::arguments::parse(typed, &Default::default());
         assert!(parsed.is_ok(), "{}", parsed.unwrap_err());
     }

@@ -262,7 +262,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
     }
     let usual = Settings::new(*xds_listen, *admin_listen, state_dir.clone());
     Ok(Settings {
-        webhooks: webhooks.settings(&source.domain)?,
+        webhooks: webhooks.settings(source)?,
         plaintext: *xds_plaintext_listen,
         server_names: usual.server_names.iter().chain(xds_server_name).cloned().collect(),
         server_addresses: usual.server_addresses.iter().chain(xds_server_address).copied().collect(),

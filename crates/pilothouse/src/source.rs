@@ -56,6 +56,21 @@ impl SourceArguments {
         self.place.config.is_none()
     }
 
+    /// The DNS domain of services.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The namespace of the control plane.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name of this control plane.
+    pub(crate) fn revision(&self) -> &str {
+        &self.revision
+    }
+
     /// What the flags mean.
     pub(crate) fn source(&self) -> Result<Source, Failure> {
         let Self { place, domain, namespace, revision, shared_mesh_config } = self;

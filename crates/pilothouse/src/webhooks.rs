@@ -14,6 +14,7 @@ use tracing::warn;
 
 use crate::exit::Failure;
 use crate::inject::{discovery_of, mesh_config};
+use crate::source::SourceArguments;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Webhooks, and the pods that they inject")]
@@ -21,13 +22,10 @@ pub(crate) struct WebhookArguments {
     /// Webhooks over TLS, usually on port 15017 [default: none]
     #[arg(long, value_name = "ADDRESS:PORT")]
     webhook_listen: Option<SocketAddr>,
-    /// The revision that injects
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    inject_revision: String,
     /// MeshConfig for injection, by itself or in its ConfigMap
     #[arg(long, value_name = "FILE")]
     inject_mesh_config: Option<PathBuf>,
-    /// Host and port of this control plane, as pods reach it [default: istiod[-REVISION].istio-system.svc:15012]
+    /// Host and port of this control plane, as pods reach it [default: istiod[-REVISION].NAMESPACE.svc:15012]
     #[arg(long, value_name = "HOST:PORT")]
     inject_discovery_address: Option<String>,
     /// The image of the proxy
@@ -52,10 +50,9 @@ pub(crate) struct WebhookArguments {
 
 impl WebhookArguments {
     /// None if no webhook is to be served.
-    pub(crate) fn settings(&self, domain: &str) -> Result<Option<Webhooks>, Failure> {
+    pub(crate) fn settings(&self, source: &SourceArguments) -> Result<Option<Webhooks>, Failure> {
         let Self {
             webhook_listen,
-            inject_revision,
             inject_mesh_config,
             inject_discovery_address,
             inject_proxy_image,
@@ -67,7 +64,7 @@ impl WebhookArguments {
         } = self;
         let Some(listen) = webhook_listen else { return Ok(None) };
         let mut settings = Settings::new(pilothouse_sources::parse);
-        settings.discovery_address = discovery_of(inject_revision);
+        settings.discovery_address = discovery_of(source.revision(), source.namespace());
         if let Some(path) = inject_mesh_config {
             for remark in settings.read_mesh(&mesh_config(path)?) {
                 warn!("{}: {remark}", path.display());
@@ -77,8 +74,8 @@ impl WebhookArguments {
             settings.discovery_address.clone_from(address);
             settings.proxy.discovery_address = None;
         }
-        settings.revision.clone_from(inject_revision);
-        domain.clone_into(&mut settings.domain);
+        source.revision().clone_into(&mut settings.revision);
+        source.domain().clone_into(&mut settings.domain);
         settings.cluster_id.clone_from(inject_cluster_id);
         settings.native_sidecars = !inject_classic;
         settings.ipv6 = *inject_ipv6;
@@ -89,7 +86,8 @@ impl WebhookArguments {
             settings.capture_image.clone_from(image);
         }
         settings.pull_policy.clone_from(inject_pull_policy);
-        let check = CheckSettings { domain: Name::from(domain), parse_yaml: pilothouse_sources::parse };
+        let check =
+            CheckSettings { domain: Name::from(source.domain()), parse_yaml: pilothouse_sources::parse };
         // The sender may go: what was sent last stays.
         let (_sender, injection) = watch::channel(Arc::new(settings));
         Ok(Some(Webhooks { listen: *listen, injection, check }))
