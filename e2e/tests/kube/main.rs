@@ -6,4 +6,7 @@
 
 mod cluster;
 mod crds;
+mod kinds;
+mod mesh;
 mod pods;
+mod world;
