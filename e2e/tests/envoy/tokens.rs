@@ -36,7 +36,7 @@ fn tokens_that_are_refused(version: Version) -> Result<()> {
             ("an expired token", &own, &good, now - 2 * HOUR, "the token has expired"),
             ("a token of the future", &own, &good, now + HOUR, "the token is not valid yet"),
             ("a token for another audience", &own, &elsewhere, now, "meant for another audience"),
-            ("a token of a foreign key", &foreign, &good, now, "a key this control plane does not know"),
+            ("a token of a foreign key", &foreign, &good, now, "a key that this control plane does not know"),
             ("the token of another pod", &own, &client, now, "the node id names another pod than the token"),
             ("the token of an earlier pod", &own, &earlier, now, "bound to an earlier pod of this name"),
             ("the token of another account", &own, &account, now, "under another service account"),
