@@ -129,6 +129,11 @@ fn host_fields(plan: &VirtualHostPlan) -> Vec<u8> {
 pub fn defaults() -> Defaults {
     Defaults {
         empty_assignment: |name| envoy::encode(&translate::empty_assignment(&Name::from(name))).into(),
-        empty_route: |name| envoy::encode(&translate::empty_route_table(&Name::from(name))).into(),
+        empty_route: |name| empty_route(name, translate::Delivery::Whole),
+        empty_split_route: |name| empty_route(name, translate::Delivery::Split),
     }
+}
+
+fn empty_route(name: &str, delivery: translate::Delivery) -> Bytes {
+    envoy::encode(&translate::empty_route_table(&Name::from(name), delivery)).into()
 }

@@ -72,6 +72,12 @@ impl Composite {
         }
     }
 
+    /// A table that is not there, as far as its headers go.
+    pub(crate) fn empty(name: impl Into<Arc<str>>, whole: Bytes, split: Bytes) -> Self {
+        // Without parts, the number of their field is of no account.
+        Self::new(name, Headers { whole, split, part_field: 0 }, ResourceMap::default(), [])
+    }
+
     /// A virtual host of a table. `fields` is the encoded `VirtualHost` without its name, which differs between
     /// the two ways: `<table>/<host>` by VHDS, as the name of a resource must be found again inside, and
     /// `<host>` in an assembled table. `host` has no slash.

@@ -3,7 +3,8 @@
 //! It applies responses in the order of the stream, asks for what its clusters, listeners and route tables refer
 //! to, and accepts or refuses like the real one: what is good in a refused response of clusters or listeners is
 //! in force but not reported after a break; hosts are taken per table or not at all; hosts of a table that is not
-//! there are thrown away but reported ever after; a changed cluster waits for its assignment, and meanwhile its
+//! there are thrown away but reported ever after; a table that stops asking for its hosts leaves behind what ends the
+//! process later; a changed cluster waits for its assignment, and meanwhile its
 //! answers and requests about clusters are held back.
 //!
 //! It knows no message format; [`Bodies`] reads for it. Property tests of this crate and of the engine use it.
@@ -69,6 +70,8 @@ pub struct Client<B> {
     warming: BTreeSet<String>,
     /// Tables of listeners that are gone but still drain.
     draining: BTreeSet<String>,
+    /// The first thing it was sent that sooner or later ends a real one.
+    deadly: Option<String>,
     outbox: VecDeque<Request>,
     /// Requests about clusters that wait until no cluster is warming.
     paused: VecDeque<Request>,
@@ -86,6 +89,7 @@ impl<B: Bodies> Client<B> {
             waiting: BTreeSet::new(),
             warming: BTreeSet::new(),
             draining: BTreeSet::new(),
+            deadly: None,
             outbox: VecDeque::new(),
             paused: VecDeque::new(),
         }

@@ -40,7 +40,8 @@ pub enum RouteDelivery {
         /// Most hosts of a table that goes in one piece.
         over: usize,
     },
-    /// Always in one piece.
+    /// Always in one piece, save for tables that a client already holds host by host: an Envoy does not survive
+    /// the change.
     Rds,
 }
 
@@ -58,4 +59,6 @@ pub struct Defaults {
     pub empty_assignment: fn(&str) -> Bytes,
     /// A `RouteConfiguration` of that name without hosts.
     pub empty_route: fn(&str) -> Bytes,
+    /// The same, asking for its hosts by VHDS: for a client that holds the table split.
+    pub empty_split_route: fn(&str) -> Bytes,
 }

@@ -77,13 +77,17 @@ impl Unconfirmed {
 impl Subscriber {
     /// A stream that has heard nothing yet.
     pub fn new(protocol: Protocol, options: Options, snapshot: Arc<Snapshot>) -> Self {
+        let delivery = match protocol {
+            Protocol::Delta => options.routes,
+            Protocol::Sotw => RouteDelivery::Rds,
+        };
         Self {
             protocol,
             options,
             applied: Arc::clone(&snapshot),
             latest: snapshot,
             tracks: Tracks::default(),
-            tables: Tables::default(),
+            tables: Tables::new(delivery, options.defaults),
             secrets: Secrets::default(),
             nonce: 0,
             awaits_clusters: true,
@@ -231,14 +235,6 @@ impl Subscriber {
                 }
                 ResourceType::Endpoint | ResourceType::Secret => false,
             }
-    }
-
-    /// How route tables travel on this stream.
-    fn delivery(&self) -> RouteDelivery {
-        match self.protocol {
-            Protocol::Delta => self.options.routes,
-            Protocol::Sotw => RouteDelivery::Rds,
-        }
     }
 
     /// The shared text of a name, so that a subscription costs a reference.

@@ -42,8 +42,10 @@ fn routes_in_place(
     let Ok(mut manager) = envoy::unpack::<envoy::hcm::HttpConnectionManager>(any) else { return };
     let Some(RouteSpecifier::Rds(rds)) = &manager.route_specifier else { return };
     let name = &rds.route_config_name;
-    let mut table =
-        tables.get(name).cloned().unwrap_or_else(|| crate::empty_route_table(&Name::from(name.as_str())));
+    let mut table = tables
+        .get(name)
+        .cloned()
+        .unwrap_or_else(|| crate::empty_route_table(&Name::from(name.as_str()), crate::Delivery::Whole));
     table.vhds = None;
     manager.route_specifier = Some(RouteSpecifier::RouteConfig(table));
     *any = envoy::pack(&manager);

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{empty_route_table, tls};
+use crate::{Delivery, empty_route_table, tls};
 
 fn discovered(name: &str) -> envoy::cluster::Cluster {
     envoy::cluster::Cluster {
@@ -57,7 +57,7 @@ fn shown(bootstrap: &envoy::bootstrap::Bootstrap) -> Value {
 fn everything_is_put_where_it_is_referred_to() {
     let table = envoy::route::RouteConfiguration {
         vhds: Some(envoy::route::Vhds::default()),
-        ..empty_route_table(&"80".into())
+        ..empty_route_table(&"80".into(), Delivery::Whole)
     };
     let endpoints = envoy::endpoint::ClusterLoadAssignment {
         cluster_name: "a".into(),

@@ -25,24 +25,24 @@ pub enum Delivery {
 /// The head of a table: all of it but the hosts of its services.
 pub fn route_table(plan: &RouteTablePlan, delivery: Delivery) -> envoy::route::RouteConfiguration {
     let RouteTablePlan { name, catch_all } = plan;
+    envoy::route::RouteConfiguration {
+        virtual_hosts: catch_all.map(catch_all_host).into_iter().collect(),
+        max_direct_response_body_size_bytes: Some(envoy::uint32(LARGEST_BODY)),
+        ignore_port_in_host_matching: true,
+        ..empty_route_table(name, delivery)
+    }
+}
+
+/// A table without hosts, for names that are no table: an answer ends Envoy's waiting.
+pub fn empty_route_table(name: &Name, delivery: Delivery) -> envoy::route::RouteConfiguration {
     let vhds = match delivery {
         Delivery::Whole => None,
         // With a limit, a listener whose hosts are late opens with the catch-all alone, and that may mean past all rules.
         Delivery::Split => Some(envoy::route::Vhds { config_source: Some(discovery::ads(discovery::WAIT)) }),
     };
     envoy::route::RouteConfiguration {
-        virtual_hosts: catch_all.map(catch_all_host).into_iter().collect(),
-        vhds,
-        max_direct_response_body_size_bytes: Some(envoy::uint32(LARGEST_BODY)),
-        ignore_port_in_host_matching: true,
-        ..empty_route_table(name)
-    }
-}
-
-/// A table without hosts, for names that are no table: an answer ends Envoy's waiting.
-pub fn empty_route_table(name: &Name) -> envoy::route::RouteConfiguration {
-    envoy::route::RouteConfiguration {
         name: name.to_string(),
+        vhds,
         // Clusters may come later than routes to them; such a route answers 503 until then.
         validate_clusters: Some(envoy::boolean(false)),
         ..Default::default()

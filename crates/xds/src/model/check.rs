@@ -33,6 +33,9 @@ impl<B: Bodies> Client<B> {
     /// Compares what is in force with a snapshot, when nothing is on its way any more. What this Envoy refuses is
     /// left out. Secrets are compared if the snapshot holds them.
     pub fn check(&self, snapshot: &Snapshot, defaults: Defaults) -> Result<(), String> {
+        if let Some(words) = &self.deadly {
+            return Err(format!("a real Envoy would have ended: {words}"));
+        }
         if !self.paused.is_empty() || !self.warming.is_empty() || !self.waiting.is_empty() {
             let (warming, waiting) = (&self.warming, &self.waiting);
             return Err(format!("clusters {warming:?} or tables {waiting:?} still wait"));

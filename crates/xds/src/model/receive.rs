@@ -166,7 +166,11 @@ impl<B: Bodies> Client<B> {
 
     fn take_table(&mut self, name: &str, split: bool) {
         if !split {
-            self.hosts.remove(name);
+            if self.hosts.remove(name).is_some() {
+                // Envoy 1.37 keeps the subscription for the hosts, and with it a way to where the table was.
+                let words = format!("table {name} asked for its hosts and was replaced by one that does not");
+                self.deadly.get_or_insert(words);
+            }
             self.waiting.remove(name);
         } else if !self.hosts.contains_key(name) {
             self.hosts.insert(name.to_owned(), BTreeMap::new());

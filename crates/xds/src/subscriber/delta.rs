@@ -112,9 +112,8 @@ impl Subscriber {
             }
             ResourceType::Route => {
                 let hosts_known = self.tracks[ResourceType::VirtualHost].subscribed;
-                let (content, delivery) = (self.applied.routes.get(&name), self.delivery());
-                let routes = &mut self.tracks[kind];
-                self.tables.subscribe(&name, content, reported, delivery, routes, hosts_known);
+                let (content, routes) = (self.applied.routes.get(&name), &mut self.tracks[kind]);
+                self.tables.subscribe(&name, content, reported, routes, hosts_known);
                 routes.names.insert(name);
             }
             ResourceType::Secret => {

@@ -101,12 +101,11 @@ impl Subscriber {
             let track = &mut self.tracks[ResourceType::Listener];
             track.changed(&change.name, change.old.as_ref(), change.new.as_ref());
         }
-        let delivery = self.delivery();
         for change in Layers::diff(&old.routes, routes) {
             match &change.new {
                 Some(table) => {
                     let routes = &mut self.tracks[ResourceType::Route];
-                    self.tables.changed(&change.name, table, delivery, routes);
+                    self.tables.changed(&change.name, table, routes);
                 }
                 None => self.tables.left(&change.name),
             }

@@ -6,6 +6,10 @@
 //! for a table without hosts is the removal of `<table>/-`. Hosts of a table that is not subscribed any more
 //! must be removed, or they too are claimed for ever. The hosts of one table in one response are taken or refused
 //! together.
+//!
+//! A table that a client holds split stays split until it is given up, whatever becomes of it. When its header no
+//! longer asks for hosts, Envoy 1.37 forgets to end what receives them; once the table itself is gone, the next host
+//! of that name that comes or goes ends the process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,13 +18,15 @@ use pilothouse_base::ObjectKey;
 
 use crate::composite::Composite;
 use crate::map::{Named, ResourceMap};
-use crate::options::RouteDelivery;
+use crate::options::{Defaults, RouteDelivery};
 use crate::resource::{Resource, Version};
 use crate::subscriber::track::Track;
 
 /// All tables of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tables {
+    delivery: RouteDelivery,
+    defaults: Defaults,
     /// The subscribed ones.
     subscribed: BTreeMap<Arc<str>, Table>,
     /// The form of each table that was subscribed, true for split; it stays while the stream lives.
@@ -85,6 +91,19 @@ pub(super) fn table_of(host: &str) -> &str {
 }
 
 impl Tables {
+    /// No table is subscribed yet. `delivery` is how those travel that the client does not hold.
+    pub(super) fn new(delivery: RouteDelivery, defaults: Defaults) -> Self {
+        Self {
+            delivery,
+            defaults,
+            subscribed: BTreeMap::new(),
+            forms: BTreeMap::new(),
+            claimed: BTreeSet::new(),
+            returned: false,
+            orphans: BTreeMap::new(),
+        }
+    }
+
     /// A subscribed table.
     pub(super) fn get(&self, name: &str) -> Option<&Table> {
         self.subscribed.get(name)
@@ -102,11 +121,13 @@ impl Tables {
         name: &Arc<str>,
         content: Option<&Arc<Composite>>,
         reported: Option<Version>,
-        delivery: RouteDelivery,
         routes: &mut Track,
         hosts_known: bool,
     ) {
-        let split = self.form(name, content, reported, delivery);
+        let left = content.is_none();
+        let split = self.form(name, content, reported);
+        let empty = (left && split).then(|| self.empty(name));
+        let content = content.or(empty.as_ref());
         let mut gone = self.orphans.remove(name).unwrap_or_default();
         if let Some(old) = self.subscribed.remove(name) {
             gone.extend(held_hosts(old));
@@ -129,7 +150,7 @@ impl Tables {
             due: BTreeMap::new(),
             gone,
             greet: false,
-            left: content.is_none(),
+            left,
         };
         if announced && table.all_due {
             make_all_due(&mut table);
@@ -157,27 +178,17 @@ impl Tables {
     }
 
     /// The form of a table: what the stream had before, else what the client holds, else by its size.
-    fn form(
-        &mut self,
-        name: &Arc<str>,
-        content: Option<&Arc<Composite>>,
-        reported: Option<Version>,
-        delivery: RouteDelivery,
-    ) -> bool {
-        let RouteDelivery::Auto { over } = delivery else { return false };
+    fn form(&mut self, name: &Arc<str>, content: Option<&Arc<Composite>>, reported: Option<Version>) -> bool {
         if let Some(split) = self.forms.get(name) {
             return *split;
         }
-        let Some(content) = content else {
-            // An empty answer is assembled; the form is chosen when there is a table.
-            return false;
-        };
-        let split = if self.claimed.contains(name) {
-            true
-        } else if let Some(reported) = reported {
-            reported.is_split()
-        } else {
-            content.parts().len() > over
+        let split = match (reported, self.delivery, content) {
+            _ if self.claimed.contains(name) => true,
+            (Some(reported), ..) => reported.is_split(),
+            (None, RouteDelivery::Rds, _) => false,
+            (None, RouteDelivery::Auto { over }, Some(content)) => content.parts().len() > over,
+            // The answer is empty and in one piece; the form is chosen when there is a table.
+            (None, RouteDelivery::Auto { .. }, None) => return false,
         };
         if self.forms.len() > 2 * self.subscribed.len() + 64 {
             // Names of tables come and go with the mesh while a stream lives for weeks.
@@ -185,6 +196,12 @@ impl Tables {
         }
         self.forms.insert(Arc::clone(name), split);
         split
+    }
+
+    /// What a client that holds a table split is told when there is none.
+    fn empty(&self, name: &Arc<str>) -> Arc<Composite> {
+        let Defaults { empty_assignment: _, empty_route, empty_split_route } = self.defaults;
+        Arc::new(Composite::empty(Arc::clone(name), empty_route(name), empty_split_route(name)))
     }
 
     /// Whether listeners must wait for tables: what the client kept of one may name clusters that are gone.
@@ -205,17 +222,11 @@ impl Tables {
     }
 
     /// A table got other content.
-    pub(super) fn changed(
-        &mut self,
-        name: &Arc<str>,
-        content: &Arc<Composite>,
-        delivery: RouteDelivery,
-        routes: &mut Track,
-    ) {
+    pub(super) fn changed(&mut self, name: &Arc<str>, content: &Arc<Composite>, routes: &mut Track) {
         if !self.subscribed.contains_key(name) {
             return;
         }
-        let split = self.form(name, Some(content), None, delivery);
+        let split = self.form(name, Some(content), None);
         let Some(table) = self.subscribed.get_mut(name) else { return };
         let old = table.held.replace(Arc::clone(content));
         table.split = split;

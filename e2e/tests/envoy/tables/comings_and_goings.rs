@@ -42,6 +42,7 @@ fn few_hosts(version: Version) -> Result<()> {
         checks.show("streams broken in the middle of pushes", broken_pushes(mesh));
         checks.show("no request failed", load.stop_without_failures().map(|_| ()));
         checks.show("a sidecar's listener leaves and returns", sidecar_listener(mesh));
+        checks.show("a sidecar's table is gone when its stream returns", gone_across_streams(mesh));
         checks.show("a gateway's table becomes empty and full again", empty_table(mesh));
         checks.show("a gateway's listener returns to an empty table", listener_of_empty_table(mesh));
         checks.show("an empty table across a broken stream", empty_across_streams(mesh));
@@ -186,19 +187,46 @@ fn drained(mesh: &Mesh, proxy: &str, table: &str) -> Result<()> {
     })
 }
 
-/// The listener returns once the old one has drained. A return before that is not asked of real Envoys here: 1.37.0 was seen to end with
-/// a segmentation fault when hosts were removed while an older listener of the same table was about to give it up.
 fn sidecar_listener(mesh: &Mesh) -> Result<()> {
-    let edition = "twelfth";
-    ensure!(holds(mesh, CLIENT, "80")?, "there is no table of port 80 to begin with");
-    mesh.remove("routes.yaml")?;
-    mesh.remove("services.yaml")?;
-    until("the hosts to be gone", Duration::from_secs(10), || {
+    for (edition, wait) in [("eleventh", false), ("twelfth", true)] {
+        ensure!(holds(mesh, CLIENT, "80")?, "there is no table of port 80 to begin with");
+        mesh.remove("routes.yaml")?;
+        mesh.remove("services.yaml")?;
+        hosts_gone(mesh, Duration::from_secs(10))?;
+        if wait {
+            drained(mesh, CLIENT, "80")?;
+        }
+        hosts_return(mesh, edition)?;
+    }
+    Ok(())
+}
+
+/// The client comes back to a control plane that knows no table of port 80 any more, and still holds it: its listener has yet to
+/// drain. Envoy 1.37 does not survive it for long if it is then told that the table does not ask for hosts.
+fn gone_across_streams(mesh: &mut Mesh) -> Result<()> {
+    for (edition, wait) in [("thirteenth", false), ("fourteenth", true), ("fifteenth", true)] {
+        mesh.kill_control_plane()?;
+        mesh.remove("routes.yaml")?;
+        mesh.remove("services.yaml")?;
+        mesh.start_control_plane()?;
+        hosts_gone(mesh, RETURN)?;
+        if wait {
+            drained(mesh, CLIENT, "80")?;
+        }
+        hosts_return(mesh, edition)?;
+    }
+    Ok(())
+}
+
+fn hosts_gone(mesh: &Mesh, limit: Duration) -> Result<()> {
+    until("the hosts to be gone", limit, || {
         let answer = mesh.pod(CLIENT)?.send(&Request::get("http://host-0/").timeout(500))?;
         ensure!(!answer.headers.contains_key("x-edition"), "host-0 answers");
         Ok(())
-    })?;
-    drained(mesh, CLIENT, "80")?;
+    })
+}
+
+fn hosts_return(mesh: &Mesh, edition: &str) -> Result<()> {
     mesh.write("routes.yaml", &routes(edition, None))?;
     mesh.write("services.yaml", &services())?;
     wait_edition(mesh, 0, edition)?;
@@ -270,10 +298,12 @@ fn empty_across_streams(mesh: &mut Mesh) -> Result<()> {
 
 fn gateway_listener(mesh: &Mesh) -> Result<()> {
     let gateway = mesh.read(GATEWAY)?;
-    for edition in ["fifth", "sixth"] {
+    for (edition, wait) in [("fifth", false), ("sixth", true)] {
         mesh.remove(GATEWAY)?;
         edge_status(mesh, 0)?;
-        drained(mesh, EDGE, "http.8080")?;
+        if wait {
+            drained(mesh, EDGE, "http.8080")?;
+        }
         mesh.write("edge.yaml", &edge_routes(edition))?;
         mesh.write(GATEWAY, &gateway)?;
         edge_edition(mesh, edition)?;
@@ -283,10 +313,12 @@ fn gateway_listener(mesh: &Mesh) -> Result<()> {
 
 fn broken_while_away(mesh: &mut Mesh) -> Result<()> {
     let gateway = mesh.read(GATEWAY)?;
-    for edition in ["seventh", "eighth"] {
+    for (edition, wait) in [("seventh", false), ("eighth", true)] {
         mesh.remove(GATEWAY)?;
         edge_status(mesh, 0)?;
-        drained(mesh, EDGE, "http.8080")?;
+        if wait {
+            drained(mesh, EDGE, "http.8080")?;
+        }
         mesh.kill_control_plane()?;
         mesh.write("edge.yaml", &edge_routes(edition))?;
         mesh.write(GATEWAY, &gateway)?;

@@ -57,8 +57,12 @@ fn assembled_tables_are_sorted_and_end_with_the_catch_all() {
 
 #[test]
 fn an_empty_table_is_an_answer() {
-    let built = empty_route_table(&Name::from("9"));
+    let built = empty_route_table(&Name::from("9"), Delivery::Whole);
     assert_eq!(built.name, "9");
     assert_eq!(built.validate_clusters, Some(envoy::boolean(false)));
     assert!(built.virtual_hosts.is_empty());
+    assert_eq!(built.vhds, None);
+    let split = empty_route_table(&Name::from("9"), Delivery::Split);
+    assert_eq!(split.vhds, head(None, Delivery::Split).vhds, "as of a table that is there");
+    assert_eq!(envoy::route::RouteConfiguration { vhds: None, ..split }, built);
 }

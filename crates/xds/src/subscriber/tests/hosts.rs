@@ -265,3 +265,46 @@ fn a_refused_header_does_not_keep_hosts_from_a_client_that_returns() {
     assert_eq!(stream.ask(delta(VirtualHost).has(table.parts().iter())), NOTHING);
     assert_eq!(stream.nack(Route, "no"), ["VHDS t/y"]);
 }
+
+#[test]
+fn a_table_held_split_stays_split_when_it_is_gone() {
+    let old = mesh(&["a"], &MANY).snapshot(1);
+    let table = old.routes.get("t").unwrap();
+    let mut gone = mesh(&["a"], &MANY);
+    let (_, back) = gone.tables.remove_entry("t").unwrap();
+    // Its listener still drains when the stream breaks.
+    let mut stream = ready(gone);
+    assert_eq!(stream.ask(delta(Route).sub(&["t"]).has([table.split()])), ["RDS t"]);
+    assert_eq!(stream.body(Route, "t"), "no hosts in t;split");
+    assert_eq!(stream.ask(delta(VirtualHost).has(table.parts().iter())), NOTHING);
+    assert_eq!(stream.ack(Route), ["VHDS -t/- -t/x -t/y -t/z"]);
+    assert_eq!(stream.ack(VirtualHost), NOTHING);
+    // It returns before the listener has drained.
+    assert_eq!(stream.change(|mesh| mesh.tables.insert("t".to_owned(), back)), ["RDS t"]);
+    assert_eq!(stream.ack(Route), ["VHDS t/x t/y t/z"]);
+    assert_eq!(stream.ack(VirtualHost), ["LDS l"]);
+    stream.ack(Listener);
+    // And goes for good.
+    stream.change(|mesh| mesh.tables.remove("t"));
+    stream.ack(Listener);
+    assert_eq!(stream.ask(delta(Route).unsub(&["t"])), ["VHDS -t/x -t/y -t/z"]);
+    assert_eq!(stream.ack(VirtualHost), NOTHING);
+    // A listener that asks for it all the same waits for an answer about its hosts.
+    assert_eq!(stream.ask(delta(Route).sub(&["t"])), ["RDS t"]);
+    assert_eq!(stream.body(Route, "t"), "no hosts in t;split");
+    assert_eq!(stream.ack(Route), ["VHDS -t/-"]);
+}
+
+#[test]
+fn a_table_held_split_stays_split_when_told_to_go_in_one_piece() {
+    let old = mesh(&["a"], &MANY).snapshot(1);
+    let table = old.routes.get("t").unwrap();
+    let options = Options { routes: RouteDelivery::Rds, ..options() };
+    let mut changed = mesh(&["a"], &MANY);
+    hosts(&mut changed, "t").insert("y".to_owned(), host(2));
+    let mut stream = Stream::with(Protocol::Delta, changed, options);
+    stream.ask(delta(Cluster));
+    stream.ack(Cluster);
+    assert_eq!(stream.ask(delta(Route).sub(&["t"]).has([table.split()])), NOTHING);
+    assert_eq!(stream.ask(delta(VirtualHost).has(table.parts().iter())), ["VHDS t/y"]);
+}

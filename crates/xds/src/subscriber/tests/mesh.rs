@@ -19,6 +19,7 @@ pub(super) fn defaults() -> Defaults {
     Defaults {
         empty_assignment: |name| format!("nobody in {name}").into(),
         empty_route: |name| format!("no hosts in {name}").into(),
+        empty_split_route: |name| format!("no hosts in {name};split").into(),
     }
 }
 
@@ -167,6 +168,7 @@ fn words(text: &[u8], facts: &mut Facts) {
             Some(("tables", names)) => facts.tables.extend(list(names)),
             Some(("clusters", names)) => facts.clusters.extend(list(names)),
             Some(("secrets", names)) => facts.secrets.extend(list(names)),
+            _ if word == "split" => facts.split = true,
             _ if word == "assigned" => facts.wants_assignment = true,
             _ if word == "refused" => facts.refused = Some("not this one".to_owned()),
             _ => {}
