@@ -118,7 +118,7 @@ catalogue! {
     RULE_CONFLICT = ("PH0302", Warning, "two objects rule the same thing",
         "The older one counts; the younger one is not used there.");
     PORT_CONFLICT = ("PH0303", Error, "two services claim the same address and port",
-        "Bytes are told apart by address and port alone. The older service is served; the other one, of the same namespace, cannot be reached there.");
+        "Bytes are told apart by address and port alone, and HTTP cannot share an address and port with bytes. Clients that see both services reach the older one there; the other one keeps its other addresses. It is judged as the namespace of the service entry sees the mesh, with the services that others export to it: clients of a third namespace may see one of the two only.");
     SERVER_CONFLICT = ("PH0304", Error, "two gateway servers cannot share the port",
         "The first one is served; the other one is left out.");
 

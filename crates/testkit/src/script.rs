@@ -386,7 +386,14 @@ fn service_entry(dice: &mut Dice<'_>) -> Value {
         "location": dice.pick(&["MESH_EXTERNAL", "MESH_INTERNAL"])});
     export_to(&mut spec, dice);
     if dice.flip() {
-        spec["addresses"] = json!([dice.pick(&["10.96.0.1", "10.97.0.0/16", "10.98.0.1"])]);
+        let several: [&[&str]; 5] = [
+            &["10.96.0.1"],
+            &["10.97.0.0/16"],
+            &["10.98.0.1"],
+            &["10.98.0.2", "10.98.0.1"],
+            &["10.98.0.1", "10.96.0.1", "10.98.0.2"],
+        ];
+        spec["addresses"] = json!(dice.pick(&several));
     }
     if resolution == "STATIC" {
         if dice.flip() {

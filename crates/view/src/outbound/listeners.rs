@@ -1,6 +1,6 @@
 //! The outbound listeners: what is served at each address and port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -16,9 +16,15 @@ use crate::reader::Reader;
 use crate::targets::Target;
 
 /// Collects what is served at each address and port.
+///
+/// An address and port of a service belongs to the oldest service that has it: two listeners cannot have both, and bytes are not
+/// told apart any further. A younger one keeps the addresses that are left to it.
 struct Listeners<'a> {
     seen: &'a Seen<'a>,
     any: IpAddr,
+    /// The single addresses of services that are spoken for, by listeners of their own or by HTTP, which the listener of all
+    /// addresses serves.
+    taken: BTreeSet<(IpAddr, u16)>,
     by_address: BTreeMap<(IpAddr, u16), OutboundListener>,
 }
 
@@ -30,7 +36,7 @@ pub(super) fn listeners(seen: &Seen<'_>, read: &mut Reader<'_>) -> Vec<ListenerK
     ordered.sort_by(|a, b| {
         a.service.meta.created.cmp(&b.service.meta.created).then_with(|| a.service.host.cmp(&b.service.host))
     });
-    let mut all = Listeners { seen, any, by_address: BTreeMap::new() };
+    let mut all = Listeners { seen, any, taken: BTreeSet::new(), by_address: BTreeMap::new() };
     for target in ordered {
         if matches!(target.service.resolution, Resolution::Alias(_)) {
             continue;
@@ -63,6 +69,8 @@ impl Listeners<'_> {
             return;
         }
         if port.protocol.is_http() {
+            // Any number of them share an address, as a request names its host.
+            self.taken.extend(single_addresses(&target.service).into_iter().map(|address| (address, number)));
             let listener = self.entry(any, number);
             let web =
                 listener.http.as_ref().is_some_and(|(_, web)| *web) || port.protocol == Protocol::GrpcWeb;
@@ -81,13 +89,19 @@ impl Listeners<'_> {
             claims: self.claims(&target.service.host),
             ranges,
         };
-        if let Some((first, rest)) = addresses.split_first() {
-            let table = names::host_port(&target.service.host, number);
-            self.serve(*first, rest.to_vec(), entry, (port.protocol == Protocol::Auto).then_some(table));
+        if !addresses.is_empty() {
+            let free: Vec<IpAddr> =
+                addresses.into_iter().filter(|address| self.taken.insert((*address, number))).collect();
+            if let Some((first, rest)) = free.split_first() {
+                let table = names::host_port(&target.service.host, number);
+                self.serve(*first, rest.to_vec(), entry, (port.protocol == Protocol::Auto).then_some(table));
+            }
         } else if target.service.resolution == Resolution::Headless {
             // Clients dial the endpoints themselves.
             for one in backends(&target.service, port, read) {
-                if let Some(address) = ip(&one.address) {
+                if let Some(address) = ip(&one.address)
+                    && self.taken.insert((address, one.port))
+                {
                     let table = names::host_port(&target.service.host, number);
                     let http = (port.protocol == Protocol::Auto).then_some(table);
                     // Headless services are dialled at the port of the workload.

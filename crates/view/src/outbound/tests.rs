@@ -93,8 +93,13 @@ proptest! {
                 }
                 prop_assert_eq!(resolve(&Query::Host(host.clone()), read), resolve(&Query::Host(own), read));
             }
+            let mut taken = BTreeSet::new();
             for listener in all_listeners.values() {
                 let ListenerKey::Outbound(key) = listener else { continue };
+                // Envoy refuses a second listener at an address and port.
+                for address in key.additional.iter().chain([&key.address]) {
+                    prop_assert!(taken.insert((*address, key.port)), "two listeners at {}:{}", address, key.port);
+                }
                 let asking = key.client.is_some().then(|| client.clone());
                 let own = ListenerKey::Outbound(Arc::new(OutboundListener { client: asking, ..(**key).clone() }));
                 prop_assert_eq!(resolve(&Query::Listener(listener.clone()), read), resolve(&Query::Listener(own), read));
