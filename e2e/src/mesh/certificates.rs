@@ -26,6 +26,23 @@ pub struct Clients {
     pub revoked: (String, String),
 }
 
+/// What a server shows, as PEM.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Its certificate.
+    pub chain: String,
+    /// The key of it.
+    pub key: String,
+    /// The root that clients have to trust.
+    pub root: String,
+}
+
+/// A certificate for a host, under a root of its own.
+pub fn served(host: &str) -> Result<Served> {
+    let (chain, key, root) = issue("a server's root", SanType::DnsName(host.try_into()?))?;
+    Ok(Served { chain, key, root })
+}
+
 /// A certificate and key, as PEM, for a SPIFFE name under a root that nobody trusts.
 pub fn foreign_identity(spiffe: &str) -> Result<(String, String)> {
     let name = SanType::URI(spiffe.try_into().context("the name is no URI")?);

@@ -9,6 +9,8 @@ use pilothouse_e2e::client::{Answer, Request, Tls};
 use pilothouse_e2e::mesh::{Mesh, Version, certificates, until};
 use pilothouse_e2e::world;
 
+mod renewal;
+
 fn mutual_tls(version: Version) -> Result<()> {
     world::run(version, &["security"], |mesh, checks| {
         checks.show("STRICT takes the mesh and shows the peer's name", strict_mesh(mesh));
@@ -26,6 +28,8 @@ fn gateway(version: Version) -> Result<()> {
         checks.show("HTTP from outside", gateway_http(mesh));
         checks.show("HTTPS from outside", gateway_https(mesh));
         checks.show("unknown hosts", gateway_unknown(mesh));
+        checks.show("a certificate replaced in its secret", renewal::in_a_secret(mesh));
+        checks.show("a certificate replaced in files of the gateway", renewal::in_files(mesh));
         Ok(())
     })
 }
@@ -251,7 +255,9 @@ fn closed_alone(mesh: &Mesh) -> Result<()> {
     mesh.write("gateway-mutual/later.yaml", FILES)?;
     // The changed listener waits for the secrets that never come as long as Envoy lets it.
     until("the server beside the one without files", Duration::from_secs(45), || {
-        Ok(knock_at(mesh, "late", None)?.status == 200)
+        let answer = knock_at(mesh, "late", None)?;
+        ensure!(answer.status == 200, "{answer:?}");
+        Ok(())
     })?;
     kept_out(mesh, "files", "a client", None)?;
     let_in(mesh, "together", Some(&clients.good)).map(drop)
