@@ -78,6 +78,8 @@ pub(super) const TABLE: &[Rule] = &[
     Rule::pure_except("pilothouse-testkit", &["pilothouse-base", "pilothouse-diag", "pilothouse-api", "pilothouse-envoy-api",
         "pilothouse-config", "pilothouse-world", "pilothouse-view", "pilothouse-translate", "pilothouse-xds", "pilothouse-engine",
         "pilothouse-ca", "pilothouse-inject", "pilothouse-simulate"], &["tempfile"]),
+    // Speaks to servers that are not ours as well, so it shares nothing with them but Envoy's messages.
+    Rule::shell("pilothouse-adsload", &["pilothouse-envoy-api", "pilothouse-runtime"]),
     Rule::shell("pilothouse-e2e", &[EVEN_TESTKIT]),
     Rule::shell("xtask", &[EVERYTHING]),
 ];

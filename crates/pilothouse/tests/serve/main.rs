@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod load;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -33,11 +35,12 @@ impl Daemon {
 
     /// Starts `program`, a way to run ours, with its files in this folder.
     fn start_in(folder: TempDir, mut program: Command) -> Self {
-        fs::create_dir(folder.path().join("config")).unwrap();
+        fs::create_dir_all(folder.path().join("config")).unwrap();
         let mut child = program
             .args(["serve", "--log-format", "json", "--config"])
             .arg(folder.path().join("config"))
             .args(["--xds-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(["--xds-plaintext-listen", "127.0.0.1:0"])
             .env_clear()
             .env("PILOTHOUSE_STATE_DIR", folder.path().join("state"))
             .stderr(Stdio::piped())
