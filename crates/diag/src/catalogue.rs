@@ -25,7 +25,7 @@ impl Severity {
 /// An entry of the catalogue.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Code {
-    /// The id, `PH` and four digits: 00xx files and shape, 01xx values, 02xx references, 03xx conflicts, 04xx security, 05xx proxies.
+    /// The id, `PH` and four digits: 00xx files and shape, 01xx values, 02xx references, 03xx conflicts, 04xx security, 05xx proxies, 06xx bugs of ours.
     pub id: &'static str,
     /// How bad.
     pub severity: Severity,
@@ -135,6 +135,9 @@ catalogue! {
 
     REJECTED_BY_PROXY = ("PH0501", Error, "a proxy rejected a resource",
         "The proxy keeps its last good version of the resource; everything else it was sent goes on.");
+
+    BUG = ("PH0601", Error, "Pilothouse has a bug that the object brings about",
+        "A part of the configuration could not be worked out. Proxies that need the part keep all of their last good state, and those that have none wait; everybody else goes on. It is tried again as soon as something changes that the part is made from.");
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pilothouse_view::Audience;
 use pilothouse_xds::Snapshot;
 
+use crate::bug::Bug;
 use crate::collection::{Building, CollectionKey, Collections};
 use crate::engine::ProxyId;
 use crate::graph::Graph;
@@ -17,7 +18,8 @@ pub(crate) type AudienceId = u32;
 pub(crate) struct Served {
     audience: Arc<Audience>,
     keys: Vec<CollectionKey>,
-    pub(crate) snapshot: Arc<Snapshot>,
+    /// The last good one; none if a bug stood in the way from the start.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) proxies: BTreeSet<ProxyId>,
 }
 
@@ -61,8 +63,8 @@ impl Audiences {
         for key in &keys {
             collections.hold(key, at);
         }
-        at.counts.snapshots += 1;
         let snapshot = snapshot(revision, &keys, collections);
+        at.counts.snapshots += usize::from(snapshot.is_some());
         let id = self.free.pop().unwrap_or_else(|| {
             self.served.push(None);
             AudienceId::try_from(self.served.len() - 1).expect("a mesh has fewer than four billion audiences")
@@ -103,7 +105,17 @@ impl Audiences {
         }
     }
 
-    /// Makes new snapshots for the audiences of changed collections; returns those.
+    /// Whether an audience keeps its last good snapshot because of a bug.
+    pub(crate) fn is_frozen(&self, id: AudienceId, collections: &Collections) -> bool {
+        self.get(id).keys.iter().any(|key| collections.is_broken(key))
+    }
+
+    /// The bugs that an audience suffers from.
+    pub(crate) fn bugs(&self, id: AudienceId, collections: &Collections) -> BTreeSet<Arc<Bug>> {
+        self.get(id).keys.iter().flat_map(|key| collections.bugs(key)).collect()
+    }
+
+    /// Makes new snapshots for the audiences of changed collections; returns those that got one.
     pub(crate) fn refresh(
         &mut self,
         changed: &[Arc<CollectionKey>],
@@ -112,12 +124,17 @@ impl Audiences {
     ) -> BTreeSet<AudienceId> {
         let touched: BTreeSet<AudienceId> =
             changed.iter().filter_map(|key| self.users.get(&**key)).flatten().copied().collect();
-        for id in &touched {
-            if let Some(served) = &mut self.served[*id as usize] {
-                served.snapshot = snapshot(revision, &served.keys, collections);
+        let mut fresh = touched;
+        fresh.retain(|id| {
+            let Some(served) = &mut self.served[*id as usize] else { return false };
+            let made = snapshot(revision, &served.keys, collections);
+            let is_made = made.is_some();
+            if is_made {
+                served.snapshot = made;
             }
-        }
-        touched
+            is_made
+        });
+        fresh
     }
 }
 
@@ -140,15 +157,18 @@ fn collections(audience: &Audience) -> Vec<CollectionKey> {
     keys
 }
 
-/// Puts the snapshot of an audience together; costs a few references per collection.
-fn snapshot(revision: u64, keys: &[CollectionKey], collections: &Collections) -> Arc<Snapshot> {
+/// Puts the snapshot of an audience together; costs a few references per collection. None while one of these is broken.
+fn snapshot(revision: u64, keys: &[CollectionKey], collections: &Collections) -> Option<Arc<Snapshot>> {
+    if keys.iter().any(|key| collections.is_broken(key)) {
+        return None;
+    }
     let contents: Vec<_> = keys.iter().map(|key| collections.content(key)).collect();
-    Arc::new(Snapshot {
+    Some(Arc::new(Snapshot {
         revision,
         clusters: contents.iter().map(|content| content.clusters.clone()).collect::<Vec<_>>().into(),
         endpoints: contents.iter().map(|content| content.endpoints.clone()).collect::<Vec<_>>().into(),
         listeners: contents.iter().map(|content| content.listeners.clone()).collect::<Vec<_>>().into(),
         routes: contents.iter().map(|content| content.routes.clone()).collect::<Vec<_>>().into(),
         secrets: contents.iter().map(|content| content.secrets.clone()).collect::<Vec<_>>().into(),
-    })
+    }))
 }

@@ -15,6 +15,7 @@ use pilothouse_view::{Answer, Query};
 use pilothouse_world::World;
 use pilothouse_xds::{Composite, NameMap, Resource, ResourceMap};
 
+use crate::bug::Bug;
 use crate::counts::Counts;
 use crate::graph::{Graph, NodeId};
 use crate::overlay::Overlay;
@@ -93,6 +94,12 @@ pub(crate) struct Collection {
     secrets: Overlay<Resource>,
     tables: Tables,
     users: usize,
+    /// What stands in the way of the list of members.
+    unlisted: Option<Arc<Bug>>,
+    /// Members that are not what they should be.
+    broken: BTreeMap<(NodeId, Slot), Arc<Bug>>,
+    /// Whether the base is broken.
+    base_broken: bool,
 }
 
 /// All collections.
@@ -121,6 +128,24 @@ impl Collections {
         self.by_key.get(key).map(Collection::content).unwrap_or_default()
     }
 
+    /// Whether something in a collection is not what it should be, because of a bug. Until it is, nobody may be given it.
+    pub(crate) fn is_broken(&self, key: &CollectionKey) -> bool {
+        self.by_key.get(key).is_some_and(Collection::is_broken)
+    }
+
+    /// The bugs that a collection suffers from.
+    pub(crate) fn bugs(&self, key: &CollectionKey) -> BTreeSet<Arc<Bug>> {
+        let Some(known) = self.by_key.get(key).filter(|known| known.is_broken()) else {
+            return BTreeSet::new();
+        };
+        let mut all: BTreeSet<Arc<Bug>> =
+            known.unlisted.iter().chain(known.broken.values()).cloned().collect();
+        if let Some(base) = key.base().filter(|_| known.base_broken) {
+            all.extend(self.bugs(&base));
+        }
+        all
+    }
+
     /// Wants a collection until [`Collections::release`].
     pub(crate) fn hold(&mut self, key: &CollectionKey, at: &mut Building<'_>) {
         if let Some(known) = self.by_key.get_mut(key) {
@@ -132,7 +157,7 @@ impl Collections {
         let mut collection = Collection::new(source);
         if let Some(base) = key.base() {
             self.hold(&base, at);
-            collection.follow(&self.content(&base));
+            collection.follow(&self.content(&base), self.is_broken(&base));
             self.over.entry(base).or_default().insert(key.clone());
         }
         self.feed(source, &key);
@@ -200,19 +225,20 @@ impl Collections {
         different
     }
 
-    /// Brings a collection up to date with changed answers and with its base; says whether it came out different.
+    /// Brings a collection up to date with changed answers and with its base; says whether it came out different, or broke, or
+    /// is broken no more.
     fn bring_up(&mut self, key: &Arc<CollectionKey>, ids: &[NodeId], at: &mut Building<'_>) -> bool {
-        let base = key.base().map(|base| self.content(&base));
+        let base = key.base().map(|base| (self.content(&base), self.is_broken(&base)));
         let Some(mut collection) = self.by_key.remove(key) else { return false };
-        let before = collection.content();
-        if let Some(base) = base {
-            collection.follow(&base);
+        let before = (collection.content(), collection.is_broken());
+        if let Some((base, broken)) = base {
+            collection.follow(&base, broken);
         }
         if ids.contains(&collection.source) {
             collection.relist(key, &mut self.fed_by, at);
         }
         collection.refresh(ids, at);
-        let different = !before.same(&collection.content());
+        let different = before.1 != collection.is_broken() || !before.0.same(&collection.content());
         self.by_key.insert(key.clone(), collection);
         different
     }
@@ -245,6 +271,45 @@ impl Content {
     }
 }
 
+/// The tables that an answer lists.
+fn tables(answer: &Answer) -> &[TableKey] {
+    match answer {
+        Answer::Outbound(outbound) => &outbound.tables,
+        Answer::Gateway(layout) => &layout.tables,
+        _ => &[],
+    }
+}
+
+/// Resources that are no questions of their own but part of the answer that lists members.
+#[derive(Default)]
+struct Made {
+    clusters: Vec<Arc<Resource>>,
+    listeners: Vec<Arc<Resource>>,
+}
+
+impl Made {
+    fn of(query: &Query, answer: &Answer, world: &World) -> Self {
+        let mut made = Self::default();
+        match answer {
+            Answer::Gateway(layout) => {
+                let listeners = layout.listeners.iter();
+                made.listeners.extend(listeners.map(|one| encode::listener(&one.plan, one.origins.clone())));
+            }
+            Answer::Inbound(inbound) => {
+                made.listeners.push(encode::listener(&inbound.listener, origins::of(query, world)));
+                let clusters = inbound.clusters.iter();
+                made.clusters
+                    .extend(clusters.map(|one| encode::cluster(&one.plan, origins::of_inbound(one, world))));
+            }
+            Answer::Fixed(clusters) => {
+                made.clusters.extend(clusters.iter().map(|plan| encode::cluster(plan, Arc::from([]))));
+            }
+            _ => {}
+        }
+        made
+    }
+}
+
 impl Collection {
     fn new(source: NodeId) -> Self {
         Self {
@@ -256,7 +321,14 @@ impl Collection {
             secrets: Overlay::default(),
             tables: Tables::default(),
             users: 1,
+            unlisted: None,
+            broken: BTreeMap::new(),
+            base_broken: false,
         }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.unlisted.is_some() || !self.broken.is_empty() || self.base_broken
     }
 
     fn content(&self) -> Content {
@@ -270,7 +342,8 @@ impl Collection {
     }
 
     /// Takes over what became of the collection it lies over.
-    fn follow(&mut self, base: &Content) {
+    fn follow(&mut self, base: &Content, broken: bool) {
+        self.base_broken = broken;
         self.clusters.follow(&base.clusters);
         self.endpoints.follow(&base.endpoints);
         self.listeners.follow(&base.listeners);
@@ -278,16 +351,27 @@ impl Collection {
         self.tables.follow(&base.routes);
     }
 
-    /// Takes the list of members from the source.
+    /// Takes the list of members from the source; keeps the former one if there is none because of a bug.
     fn relist(
         &mut self,
         key: &Arc<CollectionKey>,
         fed_by: &mut HashMap<NodeId, Vec<Arc<CollectionKey>>>,
         at: &mut Building<'_>,
     ) {
-        let answer = at.graph.node(self.source).answer.clone();
+        let world = at.world;
+        let made = at.graph.encode(self.source, world, |_, query, answer| {
+            let tables = self.tables.heads(tables(answer));
+            (answer.clone(), Made::of(query, answer, world), tables)
+        });
+        let (answer, made, heads) = match made {
+            Ok(made) => made,
+            Err(bug) => {
+                self.unlisted = Some(bug);
+                return;
+            }
+        };
+        self.unlisted = None;
         let mut wanted: Vec<(Query, Slot)> = Vec::new();
-        let mut tables: &[TableKey] = &[];
         match &answer {
             Answer::Clusters(list) => {
                 let keys = list.entries.iter().map(|entry| &entry.key);
@@ -304,32 +388,24 @@ impl Collection {
                 wanted.extend(listeners.map(|key| (Query::Listener(key.clone()), Slot::Listener)));
                 self.listeners.hide(&outbound.hidden.listeners);
                 self.tables.hide(&outbound.hidden.tables, &outbound.hidden.hosts);
-                tables = &outbound.tables;
             }
             Answer::Gateway(layout) => {
-                let listeners = layout.listeners.iter();
-                self.listeners.set(listeners.map(|one| encode::listener(&one.plan, one.origins.clone())));
+                self.listeners.set(made.listeners);
                 wanted.extend(layout.secrets.iter().map(|key| (Query::Secret(key.clone()), Slot::Secret)));
-                tables = &layout.tables;
             }
-            Answer::Inbound(inbound) => {
-                let origins = origins::of(&at.graph.node(self.source).query, at.world);
-                self.listeners.set([encode::listener(&inbound.listener, origins)]);
-                let clusters = inbound.clusters.iter();
-                self.clusters
-                    .set(clusters.map(|one| encode::cluster(&one.plan, origins::of_inbound(one, at.world))));
+            Answer::Inbound(_) => {
+                self.listeners.set(made.listeners);
+                self.clusters.set(made.clusters);
             }
-            Answer::Fixed(clusters) => {
-                self.clusters.set(clusters.iter().map(|plan| encode::cluster(plan, Arc::from([]))));
-            }
+            Answer::Fixed(_) => self.clusters.set(made.clusters),
             _ => {}
         }
-        for table in tables {
+        for table in tables(&answer) {
             wanted.extend(
                 table.hosts.iter().map(|host| (Query::Host(host.clone()), Slot::Host(table.name.clone()))),
             );
         }
-        self.tables.set(tables);
+        self.tables.set(heads);
 
         let mut new = BTreeSet::new();
         for (query, slot) in wanted {
@@ -341,6 +417,7 @@ impl Collection {
         let gone: Vec<(NodeId, Slot)> =
             self.members.keys().filter(|member| !new.contains(*member)).cloned().collect();
         for member in gone {
+            self.broken.remove(&member);
             if let Some(Some(name)) = self.members.remove(&member) {
                 self.take_out(&member.1, &name);
             }
@@ -377,16 +454,25 @@ impl Collection {
         self.tables.rebuild();
     }
 
-    /// Puts the resource of a member where it belongs, in place of what it was before.
+    /// Puts the resource of a member where it belongs, in place of what it was before. If a bug stands in the way, that stays.
     fn put_in(&mut self, member: &(NodeId, Slot), at: &mut Building<'_>) {
         let (id, slot) = member;
-        let node = at.graph.node_mut(*id);
-        let (query, answer) = (node.query.clone(), node.answer.clone());
-        let origins = || origins::of(&query, at.world);
-        let made = match slot {
-            Slot::Host(table) => node.encoded.part(&answer, table, origins, at.counts),
-            _ => node.encoded.resource(&answer, origins, at.counts),
+        let (world, counts) = (at.world, &mut *at.counts);
+        let made = at.graph.encode(*id, world, |encoded, query, answer| {
+            let origins = || origins::of(query, world);
+            match slot {
+                Slot::Host(table) => encoded.part(answer, table, origins, counts),
+                _ => encoded.resource(answer, origins, counts),
+            }
+        });
+        let made = match made {
+            Ok(made) => made,
+            Err(bug) => {
+                self.broken.insert(member.clone(), bug);
+                return;
+            }
         };
+        self.broken.remove(member);
         let before = self.members.get(member).cloned().flatten();
         if let Some(before) = before
             && made.as_ref().is_none_or(|made| made.name != before)

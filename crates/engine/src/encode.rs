@@ -11,6 +11,7 @@ use pilothouse_view::Answer;
 use pilothouse_view::plan::{ClusterPlan, ListenerPlan, RouteTablePlan, VirtualHostPlan};
 use pilothouse_xds::{Composite, Defaults, Headers, Resource, ResourceType};
 
+use crate::bug::Bug;
 use crate::counts::Counts;
 
 /// The number of `RouteConfiguration.virtual_hosts`.
@@ -23,6 +24,8 @@ pub(crate) struct Encoded {
     resource: Option<(Answer, Option<Arc<Resource>>)>,
     /// A virtual host, for each table it is in.
     parts: BTreeMap<Name, (Answer, Arc<Resource>)>,
+    /// What stands in the way of bytes, with the answer they were to be made from.
+    pub(crate) bug: Option<(Answer, Arc<Bug>)>,
 }
 
 impl Encoded {

@@ -12,6 +12,7 @@ use pilothouse_world::{Change, World};
 use pilothouse_xds::Snapshot;
 
 use crate::audience::{AudienceId, Audiences};
+use crate::bug::{Bug, Harm};
 use crate::collection::{Building, Collections};
 use crate::counts::Counts;
 use crate::graph::{Forget, Graph, NodeId};
@@ -52,7 +53,8 @@ pub struct WorkloadFacts {
 struct Connected {
     /// The question that decides the audience.
     question: NodeId,
-    audience: AudienceId,
+    /// The one it was in last; none if a bug stood in the way of the question from the start.
+    audience: Option<AudienceId>,
 }
 
 /// The compiler with its memory.
@@ -64,6 +66,9 @@ pub struct Engine {
     collections: Collections,
     audiences: Audiences,
     proxies: BTreeMap<ProxyId, Connected>,
+    /// What proxies keep that cannot have what they are to have now: a bug stands in the way of their question, or they came to
+    /// an audience that suffers from one.
+    kept: BTreeMap<ProxyId, Option<Arc<Snapshot>>>,
     /// Proxies by the question that decides their audience.
     asked_by: BTreeMap<NodeId, BTreeSet<ProxyId>>,
     next: u64,
@@ -94,6 +99,7 @@ impl Engine {
             })
             .map(|change| (change.key().clone(), matches!(change, Change::Apply { .. })))
             .collect();
+        self.graph.suspect(batch.iter().map(|change| change.key().clone()));
         let delta = self.world.apply(batch);
         for (key, there) in looked_at {
             self.watch(key, there, &mut counts);
@@ -103,31 +109,54 @@ impl Engine {
         }
         self.revision += 1;
         let changed = self.graph.update(&delta, &self.world, &mut counts);
+        let moved: Vec<(ProxyId, Option<Arc<Snapshot>>)> = changed
+            .iter()
+            .filter_map(|id| self.asked_by.get(id))
+            .flatten()
+            .map(|id| (*id, self.snapshot(*id)))
+            .collect();
         let mut building = Building { graph: &mut self.graph, world: &self.world, counts: &mut counts };
         let different = self.collections.update(&changed, &mut building);
 
         let mut told: BTreeMap<ProxyId, Arc<Snapshot>> = BTreeMap::new();
+        for (id, before) in &moved {
+            if self.is_lost(*id) {
+                self.kept.entry(*id).or_insert_with(|| before.clone());
+            }
+        }
         for id in self.audiences.refresh(&different, self.revision, &self.collections) {
             counts.snapshots += 1;
             let served = self.audiences.get(id);
-            told.extend(served.proxies.iter().map(|proxy| (*proxy, served.snapshot.clone())));
+            for proxy in &served.proxies {
+                if self.kept.contains_key(proxy) {
+                    if self.is_lost(*proxy) {
+                        continue;
+                    }
+                    self.kept.remove(proxy);
+                }
+                told.extend(served.snapshot.clone().map(|snapshot| (*proxy, snapshot)));
+            }
         }
-        let moved: Vec<ProxyId> =
-            changed.iter().filter_map(|id| self.asked_by.get(id)).flatten().copied().collect();
-        for id in moved {
+        for (id, before) in moved {
             let Some(question) = self.proxies.get(&id).map(|proxy| proxy.question) else { continue };
-            let new = self.serve(id, question, &mut counts);
-            let old = self.proxies.get_mut(&id).map(|proxy| std::mem::replace(&mut proxy.audience, new));
+            let Some(new) = self.serve(id, question, &mut counts) else { continue };
+            let old = self.proxies.get_mut(&id).and_then(|proxy| proxy.audience.replace(new));
             if let Some(old) = old.filter(|old| *old != new) {
                 self.audiences.leave(old, id, &mut self.collections, &mut self.graph);
             }
-            told.insert(id, self.audiences.get(new).snapshot.clone());
+            if before.is_some() && self.audiences.is_frozen(new, &self.collections) {
+                told.remove(&id);
+                self.kept.entry(id).or_insert(before);
+            } else {
+                self.kept.remove(&id);
+                told.extend(self.audiences.get(new).snapshot.clone().map(|snapshot| (id, snapshot)));
+            }
         }
         Commit { revision: self.revision, changed: told.into_iter().collect(), counts }
     }
 
-    /// A proxy connects: what it is to have.
-    pub fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>) {
+    /// A proxy connects: what it is to have. None while a bug stands in the way; a commit brings it when that is over.
+    pub fn connect(&mut self, proxy: Proxy) -> (ProxyId, Option<Arc<Snapshot>>) {
         let mut counts = Counts::default();
         let question = self.graph.hold(Query::Audience(proxy.workload()), &self.world, &mut counts);
         let id = ProxyId(self.next);
@@ -135,7 +164,7 @@ impl Engine {
         let audience = self.serve(id, question, &mut counts);
         self.asked_by.entry(question).or_default().insert(id);
         self.proxies.insert(id, Connected { question, audience });
-        (id, self.audiences.get(audience).snapshot.clone())
+        (id, self.snapshot(id))
     }
 
     /// A proxy is gone.
@@ -147,20 +176,55 @@ impl Engine {
                 self.asked_by.remove(&question);
             }
         }
-        self.audiences.leave(audience, id, &mut self.collections, &mut self.graph);
+        self.kept.remove(&id);
+        if let Some(audience) = audience {
+            self.audiences.leave(audience, id, &mut self.collections, &mut self.graph);
+        }
         self.graph.release(question);
     }
 
-    /// What a connected proxy is to have.
+    /// What a connected proxy is to have, or the last good state of it.
     pub fn snapshot(&self, id: ProxyId) -> Option<Arc<Snapshot>> {
-        self.proxies.get(&id).map(|proxy| self.audiences.get(proxy.audience).snapshot.clone())
+        match self.kept.get(&id) {
+            Some(kept) => kept.clone(),
+            None => self.audiences.get(self.proxies.get(&id)?.audience?).snapshot.clone(),
+        }
     }
 
-    /// What is to be said about references between objects, with places, in a stable order.
+    /// The bugs that stand in the way of something, in a stable order, and whom each of them harms. Costs next to nothing while
+    /// there are none.
+    pub fn bugs(&self) -> BTreeMap<Arc<Bug>, Harm> {
+        let mut all: BTreeMap<Arc<Bug>, Harm> =
+            self.graph.bugs().map(|bug| (bug.clone(), Harm::default())).collect();
+        if all.is_empty() {
+            return all;
+        }
+        let mut of_audience: BTreeMap<AudienceId, BTreeSet<Arc<Bug>>> = BTreeMap::new();
+        for (id, Connected { question, audience }) in &self.proxies {
+            let has = self.snapshot(*id).is_some();
+            let mut harm = |bug: &Arc<Bug>| {
+                let harm = all.entry(bug.clone()).or_default();
+                *(if has { &mut harm.keeping } else { &mut harm.waiting }) += 1;
+            };
+            match (&self.graph.node(*question).answer, audience) {
+                (Err(bug), _) => harm(bug),
+                (Ok(_), Some(audience)) => {
+                    let bugs = of_audience
+                        .entry(*audience)
+                        .or_insert_with(|| self.audiences.bugs(*audience, &self.collections));
+                    bugs.iter().for_each(harm);
+                }
+                (Ok(_), None) => {}
+            }
+        }
+        all
+    }
+
+    /// What is to be said about references between objects, and about bugs, with places, in a stable order.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut all = Vec::new();
         for (key, id) in &self.findings {
-            if let Answer::Findings(found) = &self.graph.node(*id).answer {
+            if let Ok(Answer::Findings(found)) = &self.graph.node(*id).answer {
                 for one in found.iter() {
                     let mut one = one.clone();
                     if one.place.is_none() {
@@ -170,6 +234,7 @@ impl Engine {
                 }
             }
         }
+        all.extend(self.bugs().into_iter().map(|(bug, harm)| bug.diagnostic(harm, &self.world)));
         all
     }
 
@@ -207,14 +272,20 @@ impl Engine {
         self.graph.forget(forget);
     }
 
-    /// Lets a proxy join the audience that the answer to its question names.
-    fn serve(&mut self, proxy: ProxyId, question: NodeId, counts: &mut Counts) -> AudienceId {
+    /// Whether a bug stands in the way of telling the audience of a proxy.
+    fn is_lost(&self, id: ProxyId) -> bool {
+        self.proxies.get(&id).is_some_and(|proxy| self.graph.node(proxy.question).answer.is_err())
+    }
+
+    /// Lets a proxy join the audience that the answer to its question names; none if there is no answer.
+    fn serve(&mut self, proxy: ProxyId, question: NodeId, counts: &mut Counts) -> Option<AudienceId> {
         let audience = match &self.graph.node(question).answer {
-            Answer::Audience(audience) => audience.clone(),
-            _ => unreachable!("a question about an audience is answered with one"),
+            Ok(Answer::Audience(audience)) => audience.clone(),
+            Ok(_) => unreachable!("a question about an audience is answered with one"),
+            Err(_) => return None,
         };
         let mut building = Building { graph: &mut self.graph, world: &self.world, counts };
-        self.audiences.join(&audience, proxy, self.revision, &mut self.collections, &mut building)
+        Some(self.audiences.join(&audience, proxy, self.revision, &mut self.collections, &mut building))
     }
 
     /// Starts or ends looking at the references of an object.
@@ -229,3 +300,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

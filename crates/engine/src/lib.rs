@@ -11,21 +11,27 @@
 //! Where to start: `engine.rs`, then `graph.rs`.
 
 mod audience;
+mod bug;
 mod collection;
 mod counts;
 mod encode;
 mod engine;
 mod graph;
+mod guard;
 mod origins;
 mod overlay;
+#[cfg(test)]
+mod poison;
 mod proxy;
 pub mod secrets;
 mod tables;
 
+pub use bug::{Bug, Harm};
 pub use counts::Counts;
 pub use encode::defaults;
 pub use engine::{Commit, Engine, ProxyId, WorkloadFacts};
 pub use graph::Forget;
+pub use guard::{PanicHook, panic_hook};
 pub use pilothouse_view::query::Role;
 pub use pilothouse_world::Change;
 pub use proxy::{NodeError, Proxy};

@@ -24,6 +24,13 @@ pub(crate) struct Tables {
     base: NameMap<Composite>,
 }
 
+/// What a table is apart from its hosts.
+pub(crate) struct Head {
+    plan: RouteTablePlan,
+    /// None if they are those that the table has.
+    headers: Option<Headers>,
+}
+
 /// A route table on its way to a composite.
 struct Table {
     plan: RouteTablePlan,
@@ -55,14 +62,21 @@ impl Tables {
         self.hidden_hosts.clone_from(hosts);
     }
 
+    /// The heads of tables; none for those that stay as they are.
+    pub(crate) fn heads(&self, tables: &[TableKey]) -> Vec<Head> {
+        let plans = tables.iter().map(TableKey::plan);
+        let known = |plan: &RouteTablePlan| self.own.get(&plan.name).is_some_and(|known| known.plan == *plan);
+        plans.map(|plan| Head { headers: (!known(&plan)).then(|| encode::headers(&plan)), plan }).collect()
+    }
+
     /// Puts tables in place without touching the hosts of those that stay.
-    pub(crate) fn set(&mut self, tables: &[TableKey]) {
+    pub(crate) fn set(&mut self, heads: Vec<Head>) {
         let mut old = std::mem::take(&mut self.own);
-        for plan in tables.iter().map(TableKey::plan) {
+        for Head { plan, headers } in heads {
             let name = plan.name.clone();
-            let mut table = match old.remove(&name) {
-                Some(known) if known.plan == plan => known,
-                known => {
+            let mut table = match (old.remove(&name), headers) {
+                (Some(known), None) => known,
+                (known, headers) => {
                     self.stale.insert(name.clone());
                     let hosts = known.map_or_else(
                         || {
@@ -72,7 +86,7 @@ impl Tables {
                         },
                         |known| known.hosts,
                     );
-                    Table { headers: encode::headers(&plan), plan, hosts }
+                    Table { headers: headers.unwrap_or_else(|| encode::headers(&plan)), plan, hosts }
                 }
             };
             let hidden = self.hidden_hosts.get(&name).into_iter().flatten();

@@ -6,13 +6,14 @@ mod bodies;
 mod run;
 
 use pilothouse_engine::{Engine, Forget};
+use pilothouse_testkit::inputs::Inputs;
 use pilothouse_testkit::script::{Step, scripts};
 use pilothouse_view::QueryKind;
 use pilothouse_world::KeyKind;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use run::{Inputs, run, state};
+use run::{run, state};
 
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 2_000, ..ProptestConfig::default() })]

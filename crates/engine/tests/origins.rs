@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 fn snapshot(objects: &[Value], proxy: Proxy) -> std::sync::Arc<Snapshot> {
     let mut engine = Engine::new();
     engine.apply(changes(objects));
-    engine.connect(proxy).1
+    engine.connect(proxy).1.expect("there is no bug in the way")
 }
 
 /// `Kind namespace/name` of the objects behind each resource.

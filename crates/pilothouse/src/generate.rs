@@ -118,6 +118,11 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fa
     if !findings.is_empty() {
         output.remark(&format!("{}\n", summary(&findings)));
     }
+    let Some(snapshot) = snapshot else {
+        return Err(Failure::bug(
+            "a bug stands in the way of what this proxy is sent (PH0601); please report it",
+        ));
+    };
     let document = Document::of(&snapshot)?;
     let form = if *printed == Printed::Yaml { Form::Yaml } else { Form::Json };
     if *fixed {

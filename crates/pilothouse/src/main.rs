@@ -27,13 +27,15 @@ mod validate;
 mod version;
 mod webhooks;
 
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, set_hook, take_hook};
 use std::process::ExitCode;
 
 use crate::exit::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    // What the engine catches becomes a finding and a line in the log; the usual message would only repeat it.
+    set_hook(pilothouse_engine::panic_hook(take_hook()));
     // A panic is a bug of ours. The usual message is on standard error by then; what is left is the exit code.
     let exit = catch_unwind(|| {
         let environment = std::env::vars_os()

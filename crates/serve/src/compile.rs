@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
 use crate::metrics::CompileMetrics;
-use pilothouse_engine::{Change, Commit, Engine, Proxy, ProxyId, WorkloadFacts};
+use pilothouse_engine::{Bug, Change, Commit, Engine, Proxy, ProxyId, WorkloadFacts};
 
 mod lanes;
 
@@ -30,14 +30,18 @@ use lanes::{Lanes, Paced};
 
 /// Questions and proxies that may wait.
 const COMMANDS: usize = 1024;
+/// Pods whose proxies wait for a bug to go; more are not remembered.
+const WAITING: usize = 1024;
 /// How long nothing must change before findings are collected again: they are for people.
 const FINDINGS_QUIET: Duration = Duration::from_millis(200);
 
 /// What the loop needs of the engine; tests put a simpler one in its place.
 pub(crate) trait Compiler: Send + 'static {
     fn apply(&mut self, batch: Vec<Change>) -> Commit;
-    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>);
+    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Option<Arc<Snapshot>>);
     fn disconnect(&mut self, id: ProxyId);
+    /// What bugs stand in the way of parts of the configuration, in words.
+    fn bugs(&self) -> BTreeSet<String>;
     fn diagnostics(&self) -> Vec<Diagnostic>;
     fn workload(&self, namespace: &Namespace, pod: &Name) -> Option<WorkloadFacts>;
     fn mesh(&self) -> Arc<Mesh>;
@@ -48,8 +52,16 @@ impl Compiler for Engine {
         Engine::apply(self, batch)
     }
 
-    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>) {
+    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Option<Arc<Snapshot>>) {
         Engine::connect(self, proxy)
+    }
+
+    fn bugs(&self) -> BTreeSet<String> {
+        let words = |bug: &Bug| {
+            let objects: Vec<String> = bug.objects().iter().map(ToString::to_string).collect();
+            format!("{bug}, read: {}", objects.join(", "))
+        };
+        self.bugs().keys().map(|bug| words(bug)).collect()
     }
 
     fn disconnect(&mut self, id: ProxyId) {
@@ -120,9 +132,9 @@ pub(crate) struct Stopped;
 pub(crate) enum ConnectError {
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// The compiler panicked for this proxy: a bug of ours. Waiting helps once the object that causes it changes.
+    /// A bug of ours stands in the way, and there is no last good state. Waiting helps once the object that causes it changes.
     #[error("the configuration of this proxy cannot be compiled")]
-    Panicked,
+    Bug,
 }
 
 enum Command {
@@ -174,7 +186,7 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         let command = Command::Connect { proxy: Box::new(proxy), reply };
         self.commands.send(command).await.map_err(|_| Stopped)?;
-        answer.await.map_err(|_| Stopped)?.ok_or(ConnectError::Panicked)
+        answer.await.map_err(|_| Stopped)?.ok_or(ConnectError::Bug)
     }
 
     /// What is known of a pod.
@@ -227,6 +239,13 @@ struct Workshop<C> {
     slots: BTreeMap<ProxyId, Slot>,
     /// Connected proxies by the pod they speak for.
     of_pod: HashMap<(Namespace, Name), BTreeSet<ProxyId>>,
+    /// Proxies that were turned away because of a bug and come again. The engine keeps them so that the bug is shown for as long
+    /// as it harms somebody, and not met again with each of their tries.
+    waiting: BTreeMap<(Namespace, Name), ProxyId>,
+    /// The bugs that were told.
+    bugs: BTreeSet<String>,
+    /// Whether findings are to be collected because the bugs are other ones.
+    news: bool,
     published: watch::Sender<Published>,
     trust_domain: watch::Sender<Name>,
     findings: watch::Sender<Arc<[Diagnostic]>>,
@@ -255,6 +274,9 @@ pub(crate) async fn run<C: Compiler>(
         compiler,
         slots: BTreeMap::new(),
         of_pod: HashMap::new(),
+        waiting: BTreeMap::new(),
+        bugs: BTreeSet::new(),
+        news: false,
         published,
         trust_domain,
         findings,
@@ -311,6 +333,9 @@ pub(crate) async fn run<C: Compiler>(
                 workshop
             })
             .await?;
+            if std::mem::take(&mut workshop.news) {
+                findings_due.get_or_insert(Instant::now() + FINDINGS_QUIET);
+            }
         }
     }
 }
@@ -334,9 +359,30 @@ impl<C: Compiler> Workshop<C> {
                 }
             }
         }
+        self.tell_bugs();
         if findings {
             self.findings.send_replace(self.compiler.diagnostics().into());
         }
+    }
+
+    /// Logs each bug once, when it appears.
+    fn tell_bugs(&mut self) {
+        let bugs = self.compiler.bugs();
+        if bugs == self.bugs {
+            return;
+        }
+        for bug in bugs.difference(&self.bugs) {
+            self.metrics.panicked();
+            error!(
+                bug,
+                revision = self.published.borrow().revision,
+                "a bug stands in the way of a part of the configuration; proxies that need it keep their last good state. Please \
+                 report it"
+            );
+        }
+        self.metrics.bugs(bugs.len());
+        self.bugs = bugs;
+        self.news = true;
     }
 
     fn apply(&mut self, batch: Vec<Change>) {
@@ -344,8 +390,8 @@ impl<C: Compiler> Workshop<C> {
         let pods: BTreeSet<ObjectKey> =
             batch.iter().map(Change::key).filter(|key| key.kind == Kind::Pod).cloned().collect();
         let timer = self.metrics.timer();
-        // One object that trips a bug of ours must not take the control plane into a crash loop: proxies keep their
-        // last good snapshots, and the operator hears of it.
+        // Bugs in answers are the engine's to contain. This is for a bug in the engine itself: it must not take the control
+        // plane into a crash loop, so proxies keep their last good snapshots, and the operator hears of it.
         let commit = catch_unwind(AssertUnwindSafe(|| self.compiler.apply(batch)));
         drop(timer);
         let commit = match commit {
@@ -368,6 +414,7 @@ impl<C: Compiler> Workshop<C> {
         let Commit { revision, changed, counts: _ } = commit;
         debug!(revision, changes, proxies = changed.len(), "compiled");
         self.metrics.committed(changes, changed.len());
+        self.let_come(&changed);
         for (id, snapshot) in changed {
             if let Some(slot) = self.slots.get(&id) {
                 slot.snapshots.send_replace(snapshot);
@@ -389,9 +436,12 @@ impl<C: Compiler> Workshop<C> {
     }
 
     /// Tells the streams of changed pods, so that the end of a pod is the end of its stream.
-    fn tell_of_pods(&self, pods: BTreeSet<ObjectKey>) {
+    fn tell_of_pods(&mut self, pods: BTreeSet<ObjectKey>) {
         for ObjectKey { kind: _, namespace, name } in pods {
             let pod = (namespace, name);
+            if self.waiting.contains_key(&pod) && self.compiler.workload(&pod.0, &pod.1).is_none() {
+                self.wait_no_more(&pod);
+            }
             let Some(ids) = self.of_pod.get(&pod) else { continue };
             let facts = self.compiler.workload(&pod.0, &pod.1);
             for slot in ids.iter().filter_map(|id| self.slots.get(id)) {
@@ -403,6 +453,25 @@ impl<C: Compiler> Workshop<C> {
                     news
                 });
             }
+        }
+    }
+
+    /// Forgets the proxies that waited for one of these: when they come again, they are served.
+    fn let_come(&mut self, changed: &[(ProxyId, Arc<Snapshot>)]) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let ready: BTreeSet<ProxyId> = changed.iter().map(|(id, _)| *id).collect();
+        let pods: Vec<_> =
+            self.waiting.iter().filter(|(_, id)| ready.contains(id)).map(|(pod, _)| pod.clone()).collect();
+        for pod in pods {
+            self.wait_no_more(&pod);
+        }
+    }
+
+    fn wait_no_more(&mut self, pod: &(Namespace, Name)) {
+        if let Some(id) = self.waiting.remove(pod) {
+            self.compiler.disconnect(id);
         }
     }
 
@@ -430,6 +499,15 @@ impl<C: Compiler> Workshop<C> {
                 );
                 return None;
             }
+        };
+        self.wait_no_more(&pod);
+        let Some(snapshot) = snapshot else {
+            if self.waiting.len() < WAITING {
+                self.waiting.insert(pod, id);
+            } else {
+                self.compiler.disconnect(id);
+            }
+            return None;
         };
         let (snapshots_in, snapshots) = watch::channel(snapshot);
         let (workload_in, workload) = watch::channel(self.compiler.workload(&pod.0, &pod.1));

@@ -27,6 +27,7 @@ struct State {
     pods: BTreeMap<String, WorkloadFacts>,
     proxies: BTreeSet<ProxyId>,
     panics: bool,
+    bugs: BTreeSet<String>,
     mesh: Arc<Mesh>,
     findings: Vec<Diagnostic>,
     batches: Vec<usize>,
@@ -67,6 +68,11 @@ impl World {
 
     pub(crate) fn panics(&self, panics: bool) {
         self.state().panics = panics;
+    }
+
+    /// A bug that stands in everybody's way, or none.
+    pub(crate) fn bug(&self, bug: Option<&str>) {
+        self.state().bugs = bug.map(str::to_owned).into_iter().collect();
     }
 
     pub(crate) fn remove_pod(&self, name: &str) {
@@ -141,16 +147,21 @@ impl Compiler for World {
         state.batches.push(batch.len());
         assert!(!state.panics, "as the test wished");
         let snapshot = state.snapshot();
-        let changed = state.proxies.iter().map(|id| (*id, snapshot.clone())).collect();
+        let sound = state.bugs.is_empty();
+        let changed = state.proxies.iter().filter(|_| sound).map(|id| (*id, snapshot.clone())).collect();
         Commit { revision: state.revision, changed, counts: Counts::default() }
     }
 
-    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Arc<Snapshot>) {
+    fn connect(&mut self, proxy: Proxy) -> (ProxyId, Option<Arc<Snapshot>>) {
         let mut state = self.state();
         let (id, _) = state.numbers.connect(proxy);
         state.proxies.insert(id);
         assert!(!state.panics, "as the test wished");
-        (id, state.snapshot())
+        (id, state.bugs.is_empty().then(|| state.snapshot()))
+    }
+
+    fn bugs(&self) -> BTreeSet<String> {
+        self.state().bugs.clone()
     }
 
     fn disconnect(&mut self, id: ProxyId) {

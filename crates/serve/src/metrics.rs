@@ -13,6 +13,7 @@ pub(crate) struct CompileMetrics {
     changes: Counter,
     snapshots: Counter,
     panics: Counter,
+    bugs: Gauge,
     duration: Histogram,
 }
 
@@ -23,6 +24,7 @@ impl CompileMetrics {
             changes: Counter::default(),
             snapshots: Counter::default(),
             panics: Counter::default(),
+            bugs: Gauge::default(),
             duration: seconds(),
         };
         metrics.part("compile", |registry| {
@@ -34,6 +36,11 @@ impl CompileMetrics {
                 this.snapshots.clone(),
             );
             registry.register("panics", "Bugs caught while compiling", this.panics.clone());
+            registry.register(
+                "bugs",
+                "Bugs that stand in the way of a part of the configuration now",
+                this.bugs.clone(),
+            );
             registry.register("duration_seconds", "Time to compile a batch", this.duration.clone());
         });
         this
@@ -51,6 +58,10 @@ impl CompileMetrics {
 
     pub(crate) fn panicked(&self) {
         self.panics.inc();
+    }
+
+    pub(crate) fn bugs(&self, number: usize) {
+        self.bugs.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 }
 

@@ -5,12 +5,13 @@
 //!
 //! What it is not: a second implementation of anything. Objects are plain JSON and go through the judge like a user's.
 //!
-//! Main parts: [`objects`] (one function per kind), [`script`] (random sequences of changes), [`meshes`] (*shop*,
+//! Main parts: [`objects`] (one function per kind), [`script`] (random sequences of changes) with [`inputs`], [`meshes`] (*shop*,
 //! *office*, *city*, *gateway*), [`plans`] (one of each), [`envoy`] (both ends of the supported range).
 //!
 //! Where to start: `objects.rs`.
 
 pub mod envoy;
+pub mod inputs;
 pub mod meshes;
 pub mod objects;
 pub mod plans;

@@ -78,6 +78,7 @@ impl Case {
         let mut engine = Engine::new();
         engine.apply(loaded.changes);
         let (_, snapshot) = engine.connect(self.proxy.clone());
+        let snapshot = snapshot.expect("there is no bug in the way");
         let mut diagnostics = loaded.diagnostics;
         diagnostics.extend(engine.diagnostics());
         Compiled { snapshot, diagnostics }

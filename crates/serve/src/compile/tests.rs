@@ -131,7 +131,7 @@ async fn a_panic_keeps_the_last_good_state() {
     assert!(!connection.snapshots.has_changed().unwrap());
     assert_eq!(
         running.handle.connect(proxy("b", "shop", Role::Sidecar)).await.unwrap_err(),
-        ConnectError::Panicked
+        ConnectError::Bug
     );
     assert!(running.metrics.render().contains("pilothouse_compile_panics_total 2"));
 
@@ -139,4 +139,39 @@ async fn a_panic_keeps_the_last_good_state() {
     touch(&running.changes).await;
     connection.snapshots.changed().await.unwrap();
     assert!(!running.loop_end.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bug_is_counted_once_and_who_waits_for_its_end_is_kept_in_mind_once() {
+    let running = start();
+    touch(&running.changes).await;
+    running.revision(1).await;
+    running.world.bug(Some("working out something failed"));
+    touch(&running.changes).await;
+    running.revision(2).await;
+    for _ in 0..3 {
+        let refused = running.handle.connect(proxy("cart-1", "shop", Role::Sidecar)).await.unwrap_err();
+        assert_eq!(refused, ConnectError::Bug);
+    }
+    assert_eq!(running.world.proxies(), 1);
+    let metrics = running.metrics.render();
+    assert!(metrics.contains("pilothouse_compile_panics_total 1"), "{metrics}");
+    assert!(metrics.contains("pilothouse_compile_bugs 1"), "{metrics}");
+
+    // Another one, whose pod goes.
+    running.world.pod("cart-2.shop", "uid", "default");
+    running.handle.connect(proxy("cart-2", "shop", Role::Sidecar)).await.unwrap_err();
+    assert_eq!(running.world.proxies(), 2);
+    running.world.remove_pod("cart-2.shop");
+    let gone = Change::Remove { key: ObjectKey::new(Kind::Pod, "shop", "cart-2") };
+    running.changes.send(vec![gone]).await.unwrap();
+    running.revision(3).await;
+    assert_eq!(running.world.proxies(), 1);
+
+    running.world.bug(None);
+    touch(&running.changes).await;
+    running.revision(4).await;
+    assert_eq!(running.world.proxies(), 0, "it comes again by itself");
+    running.handle.connect(proxy("cart-1", "shop", Role::Sidecar)).await.unwrap();
+    assert!(running.metrics.render().contains("pilothouse_compile_bugs 0"));
 }

@@ -43,7 +43,7 @@ impl From<ConnectError> for Refusal {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Stopped(_) => Self::Stopping,
-            ConnectError::Panicked => Self::NotCompiled,
+            ConnectError::Bug => Self::NotCompiled,
         }
     }
 }
