@@ -84,9 +84,7 @@ fn a_read_of_the_world_that_is_not_taken_down_is_noticed() {
 
 #[test]
 fn a_question_that_is_not_taken_down_is_noticed() {
-    // Most others feed collections and streams, which hold them; no other question reads them. That of a stranger about
-    // outbound listeners is read by those of clients, but what changes it is nearly always read for these too, so random
-    // changes do not tell.
+    // All others feed collections and streams, which hold them; no other question reads them.
     let read_by_questions = [
         QueryKind::Public,
         QueryKind::Targets,
@@ -95,6 +93,7 @@ fn a_question_that_is_not_taken_down_is_noticed() {
         QueryKind::Accounts,
         QueryKind::Clusters,
         QueryKind::FailsOver,
+        QueryKind::Outbound,
     ];
     let missed: Vec<_> = read_by_questions
         .into_iter()

@@ -70,29 +70,44 @@ const KINDS: [&str; 12] = [
 
 /// Sequences of up to `steps` steps.
 pub fn scripts(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    (any::<bool>(), prop::collection::vec(raw(), 1..steps)).prop_map(|(is_furnished, raw)| {
+    let start = prop_oneof![Just(Vec::new()), Just(regional()), Just(headless())];
+    (start, prop::collection::vec(raw(), 1..steps)).prop_map(|(start, raw)| {
         let mut shapes: Vec<Shape> = Vec::new();
-        let start = if is_furnished { furnished() } else { Vec::new() };
         start.into_iter().chain(raw).filter_map(|step| unfold(step, &mut shapes)).collect()
     })
 }
 
 /// A start that random steps rarely find: a service with pods of two regions, a rule for it, and a connected proxy that
 /// knows where it runs.
-fn furnished() -> Vec<Raw> {
-    let apply = |kind, name, dice: &[u8]| {
-        let mut dice = dice.to_vec();
-        dice.resize(24, 0);
-        Raw::Apply(Shape { kind, namespace: 0, name, dice })
-    };
+fn regional() -> Vec<Raw> {
     vec![
-        apply("Service", 0, &[1, 1, 0, 0, 0, 2, 0, 1]),
-        apply("Pod", 0, &[1, 0, 0, 1, 0, 0, 1, 0, 1]),
-        apply("Pod", 1, &[1, 0, 1, 1, 0, 0, 1, 2, 1, 0, 0, 0, 1]),
-        apply("DestinationRule", 0, &[1, 0, 3, 5, 1, 2, 2, 1]),
+        first("Service", 0, &[1, 1, 0, 0, 0, 2, 0, 1]),
+        first("Pod", 0, &[1, 0, 0, 1, 0, 0, 1, 0, 1]),
+        first("Pod", 1, &[1, 0, 1, 1, 0, 0, 1, 2, 1, 0, 0, 0, 1]),
+        first("DestinationRule", 0, &[1, 0, 3, 5, 1, 2, 2, 1]),
         Raw::Other(Step::Commit),
         Raw::Other(Step::Connect(0)),
     ]
+}
+
+/// Another such start: a headless service with one endpoint, on a port whose protocol is found out, ruled by a virtual service
+/// that asks who the client is. There is a route table for it while there is an endpoint.
+fn headless() -> Vec<Raw> {
+    vec![
+        first("Service", 0, &[1, 1, 3, 3, 0, 0, 1]),
+        first("Pod", 0, &[1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]),
+        first("Pod", 1, &[1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0]),
+        first("VirtualService", 0, &[1, 0, 0, 0, 2, 3, 0, 0, 50, 0, 1, 1, 0, 1, 1, 1, 0, 1]),
+        Raw::Other(Step::Commit),
+        Raw::Other(Step::Connect(0)),
+    ]
+}
+
+/// The first object of a kind and name in the first namespace.
+fn first(kind: &'static str, name: usize, dice: &[u8]) -> Raw {
+    let mut dice = dice.to_vec();
+    dice.resize(24, 0);
+    Raw::Apply(Shape { kind, namespace: 0, name, dice })
 }
 
 /// What decides an object.
