@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test check bench gen golden try e2e bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
+.PHONY: help demo demo-kube cluster cluster-down test check bench gen golden try e2e bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
 
 # Programs are always built with `--workspace`, even one alone: then every verb agrees on the features of what is shared, and nothing
 # is compiled twice.
@@ -18,6 +18,10 @@ help: ## list the verbs
 demo: tools ## a small mesh from a folder of YAML, changed while traffic flows
 	cargo build --workspace --bin pilothouse --bin e2e
 	$(BUILT)/e2e demo
+
+demo-kube: build-tools ## the same in a Kubernetes of its own, or in that of make cluster, with kubectl
+	cargo build --workspace --bin pilothouse --bin e2e
+	$(BUILT)/e2e demo-kube
 
 # One build of programs and tests together, so that the end-to-end tests find the programs of this very tree.
 test: tools ## all tests, from unit tests to real Envoy 1.37.0 and 1.40.0

@@ -6,6 +6,7 @@
 //! UNIX socket in one of its volumes, so that they are sent whether or not the API server is well.
 
 mod cluster;
+pub mod demo;
 pub mod install;
 mod kubectl;
 mod namespace;

@@ -7,6 +7,7 @@
 mod cluster;
 mod crds;
 mod kinds;
+mod lifecycle;
 mod mesh;
 mod pods;
 mod world;
