@@ -3,12 +3,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kube cluster cluster-down test check bench gen golden try e2e bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
+.PHONY: help demo demo-kube cluster cluster-down test check bench gen golden try e2e kube bookinfo property tools build-tools clean fmt clippy tidy gen-check deny doc scripts
 
 # Programs are always built with `--workspace`, even one alone: then every verb agrees on the features of what is shared, and nothing
 # is compiled twice.
 BUILT := $(or $(CARGO_TARGET_DIR),target)/debug
 XTASK := cargo build --quiet --workspace --bin xtask && $(BUILT)/xtask
+# With one test among the targets, cargo gives dependencies what tests ask of them as well: so these are the very programs of
+# `make test`, and who builds the one has the other.
+PROGRAMS := cargo build --workspace --bin pilothouse --bin e2e --test kube
 
 help: ## list the verbs
 	@printf 'make VERB, where VERB is one of\n\n'
@@ -16,11 +19,11 @@ help: ## list the verbs
 	@printf '\nThe first build takes some minutes. The verbs with real Envoy need root (network namespaces and iptables).\n'
 
 demo: tools ## a small mesh from a folder of YAML, changed while traffic flows
-	cargo build --workspace --bin pilothouse --bin e2e
+	$(PROGRAMS)
 	$(BUILT)/e2e demo
 
 demo-kube: build-tools ## the same in a Kubernetes of its own, or in that of make cluster, with kubectl
-	cargo build --workspace --bin pilothouse --bin e2e
+	$(PROGRAMS)
 	$(BUILT)/e2e demo-kube
 
 # One build of programs and tests together, so that the end-to-end tests find the programs of this very tree.
@@ -33,6 +36,10 @@ e2e: tools ## the end-to-end tests alone; ARGS="NAME --nocapture" picks some
 	cargo build --workspace --bins --tests
 	cargo test --workspace --test envoy -- $(ARGS)
 
+kube: tools ## the tests on a real Kubernetes alone; ARGS as for e2e
+	cargo build --workspace --bins --tests
+	cargo test --workspace --test kube -- $(ARGS)
+
 bookinfo: tools ## Istio's Bookinfo sample on real Envoys: make bookinfo FIXTURES=FOLDER
 	@[ -n "$(FIXTURES)" ] || { printf 'make bookinfo FIXTURES=FOLDER (the sample of an Istio release)\n'; exit 64; }
 	cargo build --workspace --bins --tests
@@ -40,7 +47,7 @@ bookinfo: tools ## Istio's Bookinfo sample on real Envoys: make bookinfo FIXTURE
 
 try: tools ## open a scenario with real Envoys and stay there: make try SCENARIO=NAME
 	@[ -n "$(SCENARIO)" ] || { printf 'make try SCENARIO=NAME\n'; exit 64; }
-	cargo build --workspace --bin pilothouse --bin e2e
+	$(PROGRAMS)
 	$(BUILT)/e2e try $(SCENARIO)
 
 check: build-tools scripts fmt clippy tidy gen-check deny doc ## formatting, lints, crate graph, licences, generated files, docs
@@ -53,7 +60,7 @@ bench: build-tools ## time and memory, from one cluster to a whole city; ARGS=of
 
 gen: build-tools ## write every generated file again
 	$(XTASK) gen
-	cargo build --workspace --bin pilothouse
+	$(PROGRAMS)
 	$(XTASK) commands
 
 golden: build-tools ## refresh the snapshots, then show what changed in them
@@ -61,7 +68,7 @@ golden: build-tools ## refresh the snapshots, then show what changed in them
 	@git --no-pager diff --stat -- '*.snap'
 
 cluster: build-tools ## a real one-node Kubernetes with our images; ID=NAME for one beside it
-	cargo build --workspace --bin pilothouse --bin e2e
+	$(PROGRAMS)
 	@hack/cluster/up.sh
 
 cluster-down: ## end it and leave nothing behind; ID=NAME ends another

@@ -128,7 +128,7 @@ base() {
 ours() {
   local name
   for name in pilothouse e2e; do
-    [ -x "$built/$name" ] || die "$built/$name is missing; build it with: cargo build --workspace --bin pilothouse --bin e2e"
+    [ -x "$built/$name" ] || die "$built/$name is missing; make cluster builds it"
   done
   image "$run/images" pilothouse make_pilothouse "$built/pilothouse"
   image "$run/images" app make_app "$built/e2e"
