@@ -89,6 +89,10 @@ pub(super) fn lay_own(pod: &mut Value, own: &Own) {
                     && let Some(patch) = patch.as_object_mut()
                 {
                     patch.remove("image");
+                    // An API server writes this beside an image without a tag, before anybody sees the pod.
+                    if patch.get("imagePullPolicy").is_some_and(|policy| policy == "Always") {
+                        patch.remove("imagePullPolicy");
+                    }
                 }
                 merge(&mut pod["spec"][list][at], &patch);
             }

@@ -174,6 +174,25 @@ fn the_mode_decides_about_rights_and_rules() {
 }
 
 #[test]
+fn a_policy_that_the_api_server_made_up_for_the_image_auto_does_not_count() {
+    let settings = Settings { pull_policy: Some("IfNotPresent".to_owned()), ..settings() };
+    let table = [
+        (json!({"image": "auto"}), "IfNotPresent"),
+        (json!({"image": "auto", "imagePullPolicy": "Always"}), "IfNotPresent"),
+        (json!({"image": "auto", "imagePullPolicy": "Never"}), "Never"),
+        (json!({"image": "own/envoy:1", "imagePullPolicy": "Always"}), "Always"),
+    ];
+    for (mut written, policy) in table {
+        written["name"] = json!(PROXY);
+        let gateway = json!({"annotations": {"inject.istio.io/templates": "gateway"}});
+        let pod = pod(gateway, |spec| spec["containers"] = json!([written]));
+        let once = made(&pod, &settings).pod;
+        assert_eq!(once["spec"]["containers"][0]["imagePullPolicy"], policy, "{written}");
+        assert_eq!(made(&once, &settings).pod, once, "{written}");
+    }
+}
+
+#[test]
 fn probes_can_be_left_alone() {
     let probed = |annotations: Value| {
         let pod = pod(json!({"annotations": annotations}), |spec| {
