@@ -40,9 +40,7 @@ fn idle(control: &Control) -> Result<()> {
     until("the requests in work", Duration::from_mins(5), || {
         let counts = control.ask(&Ask::Counts)?;
         ensure!(counts.in_flight == 0, "{} are in work", counts.in_flight);
+        ensure!(counts.leaving == 0, "{} answers are on their way out", counts.leaving);
         Ok(())
-    })?;
-    // The last answer was given to its connection and is on its way out.
-    std::thread::sleep(Duration::from_millis(200));
-    Ok(())
+    })
 }

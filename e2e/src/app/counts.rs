@@ -26,6 +26,8 @@ pub struct Counts {
     pub connections: u64,
     /// HTTP requests in work now.
     pub in_flight: u64,
+    /// HTTP answers that are ready, but not out yet.
+    pub leaving: u64,
     /// The most HTTP requests in work at one time.
     pub most_in_flight: u64,
     /// How the application is told to behave.
@@ -45,7 +47,7 @@ impl Counts {
 
     /// Forgets the past, keeps the mode and what is in work.
     pub(super) fn reset(&mut self) {
-        let (mode, in_flight) = (self.mode.clone(), self.in_flight);
-        *self = Self { mode, in_flight, most_in_flight: in_flight, ..Self::default() };
+        let (mode, in_flight, leaving) = (self.mode.clone(), self.in_flight, self.leaving);
+        *self = Self { mode, in_flight, leaving, most_in_flight: in_flight, ..Self::default() };
     }
 }

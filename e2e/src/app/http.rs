@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
 use super::App;
+use super::leaving::{Given, Leaving, Way};
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -34,12 +35,17 @@ pub(super) async fn connection<S>(app: Arc<App>, stream: S, peer: String, sni: O
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let given = Given::new(app.clone());
+    let way = Way { stream, given: given.clone() };
     let service = hyper::service::service_fn(move |request| {
-        let (app, peer, sni) = (app.clone(), peer.clone(), sni.clone());
-        async move { Ok::<_, Infallible>(answer(&app, request, &peer, sni.as_deref()).await) }
+        let (app, peer, sni, given) = (app.clone(), peer.clone(), sni.clone(), given.clone());
+        async move {
+            let answer = answer(&app, request, &peer, sni.as_deref()).await;
+            Ok::<_, Infallible>(answer.map(|body| Leaving::new(body, given)))
+        }
     });
     // A client that breaks the connection off is no concern of the application.
-    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
+    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(way), service).await);
 }
 
 async fn answer(app: &App, request: Request<Incoming>, peer: &str, sni: Option<&str>) -> Response<Body> {
@@ -59,7 +65,10 @@ async fn answer(app: &App, request: Request<Incoming>, peer: &str, sni: Option<&
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
-    app.counts(|c| c.in_flight -= 1);
+    app.counts(|c| {
+        c.in_flight -= 1;
+        c.leaving += 1;
+    });
 
     let asked = mode.status.or_else(|| number("status").and_then(|n| u16::try_from(n).ok()));
     let status = if number("fail-first").is_some_and(|n| seen < n) { 503 } else { asked.unwrap_or(200) };

@@ -4,6 +4,7 @@
 pub mod control;
 mod counts;
 mod http;
+mod leaving;
 mod settings;
 mod tcp;
 mod tls;
