@@ -74,6 +74,30 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A listener and its table, large enough to travel host by host.
+fn large_table() -> Step {
+    let hosts = (0..3).map(|host| Edit::Host(0, host, Some((0, 0))));
+    let rest = [
+        Edit::Cluster(0, Some((0, true))),
+        Edit::Table(0, Some(0)),
+        Edit::Listener(0, Some((0, vec![0], Vec::new()))),
+    ];
+    Step::Change(rest.into_iter().chain(hosts).collect())
+}
+
+/// Steps in which this table leaves and returns while streams break and listeners drain.
+fn coming_and_going() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        Just(large_table()),
+        Just(Step::Change(vec![Edit::Table(0, None)])),
+        Just(Step::Break),
+        Just(Step::Drain),
+        Just(Step::Settle),
+        (1u8..4).prop_map(Step::Requests),
+        (1u8..4).prop_map(Step::Responses),
+    ]
+}
+
 impl Mesh {
     fn edit(&mut self, edit: &Edit) {
         let cluster = |name: &u8| format!("c{name}");
@@ -366,6 +390,11 @@ proptest! {
     #[test]
     fn sotw_comes_to_rest_with_refusals(steps in prop::collection::vec(step(), 0..60)) {
         run(Protocol::Sotw, false, &steps);
+    }
+
+    #[test]
+    fn a_large_table_comes_and_goes(steps in prop::collection::vec(coming_and_going(), 0..30)) {
+        run(Protocol::Delta, true, &[vec![large_table(), Step::Settle], steps].concat());
     }
 
     /// Whatever a client says, nothing breaks, and one response per type is in flight at most.
