@@ -24,7 +24,7 @@ fn a_cluster_names_its_assignment_and_its_secrets() {
         tls_certificate_sds_secret_configs: vec![secret("default", Some(ads())), secret("file", None)],
         validation_context_type: Some(ValidationContextType::ValidationContextSdsSecretConfig(secret(
             "ROOTCA",
-            ads(),
+            Some(ads()),
         ))),
         ..Default::default()
     };
