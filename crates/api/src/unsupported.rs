@@ -250,7 +250,6 @@ pub(crate) const LISTS: &[Fields] = &[
             "istio.io/reroute-virtual-interfaces",
             "istio.io/use-waypoint-canary-weight",
             "networking.istio.io/service-type",
-            "networking.istio.io/traffic-distribution",
             "prometheus.istio.io/merge-metrics",
             "prometheus.istio.io/scrape-targets",
             "proxy.istio.io/config",

@@ -7,6 +7,7 @@
 mod client_tls;
 mod destination_rule;
 mod discovery;
+mod distribution;
 mod duration;
 mod endpoint;
 mod endpoint_slice;
@@ -111,7 +112,8 @@ pub fn check(
     let checked = match object {
         ApiObject::MeshConfigMap(raw) => Object::Mesh(Arc::new(mesh::check(raw, settings, out)?)),
         ApiObject::Namespace(_) => {
-            Object::Namespace(Arc::new(NamespaceObject { meta, labels: labels_of(metadata) }))
+            let distribution = distribution::annotated(metadata, out);
+            Object::Namespace(Arc::new(NamespaceObject { meta, labels: labels_of(metadata), distribution }))
         }
         ApiObject::Service(raw) => Object::Services(vec![Arc::new(service::check(raw, meta, &scope, out)?)]),
         ApiObject::EndpointSlice(raw) => {
@@ -128,7 +130,8 @@ pub fn check(
             Object::DestinationRule(Arc::new(destination_rule::check(&raw.spec, meta, &scope, out)?))
         }
         ApiObject::ServiceEntry(raw) => {
-            Object::Services(service_entry::check(&raw.spec, &meta, &scope, out)?)
+            let distribution = distribution::annotated(metadata, out);
+            Object::Services(service_entry::check(&raw.spec, &meta, distribution, &scope, out)?)
         }
         ApiObject::WorkloadEntry(raw) => {
             let own = metadata.labels.clone().unwrap_or_default();

@@ -60,8 +60,10 @@ pub struct SliceEndpoint {
     pub health: Health,
     /// The pod behind it (`targetRef`).
     pub pod: Option<Name>,
-    /// `zone`, empty if not written.
-    pub zone: Name,
+    /// Where it runs: `zone` of the slice, with what its node adds where nodes are known.
+    pub locality: Locality,
+    /// `nodeName`, empty if not written.
+    pub node: Name,
 }
 
 /// What is known of an endpoint's health.
@@ -71,6 +73,8 @@ pub enum Health {
     Healthy,
     /// Not ready: sent to proxies as unhealthy.
     Unhealthy,
-    /// Shutting down: not sent.
+    /// Shutting down and still serving: for when nobody is ready.
+    Draining,
+    /// Shutting down and not serving any more: not sent.
     Terminating,
 }

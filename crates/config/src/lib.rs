@@ -34,7 +34,7 @@ pub use namespace_selector::{LabelExpression, NamespaceSelector};
 pub use object::{ExportTo, Meta, Object};
 pub use peer_authentication::{MtlsMode, PeerAuthentication};
 pub use secret::{Certificate, Secret};
-pub use service::{Resolution, Service, ServicePort};
+pub use service::{Resolution, Service, ServicePort, TrafficDistribution};
 pub use traffic_policy::TrafficPolicy;
 pub use virtual_service::VirtualService;
 pub use workload::{NamespaceObject, Pod, Sidecar, WorkloadEntry};

@@ -32,6 +32,21 @@ pub struct Service {
     pub export_to: ExportTo,
     /// Whether endpoints that are not ready count (`publishNotReadyAddresses`).
     pub publish_not_ready: bool,
+    /// Which endpoints clients prefer by where they run; none if it does not say, so that its namespace may.
+    pub distribution: Option<TrafficDistribution>,
+    /// Whether clients reach endpoints of their own node alone (`internalTrafficPolicy: Local`).
+    pub node_local: bool,
+}
+
+/// Which endpoints clients prefer by where they run (`trafficDistribution`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum TrafficDistribution {
+    /// None.
+    Any,
+    /// Those of the client's zone, then those of its region (`PreferSameZone`, `PreferClose`).
+    SameZone,
+    /// Those of the client's node, then those of its sub-zone, zone and region (`PreferSameNode`).
+    SameNode,
 }
 
 impl Service {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use pilothouse_base::{Labels, Locality, Name, Namespace};
 use serde::Serialize;
 
-use crate::{Endpoint, Meta};
+use crate::{Endpoint, Meta, TrafficDistribution};
 
 /// A namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -14,6 +14,8 @@ pub struct NamespaceObject {
     pub meta: Meta,
     /// Its labels.
     pub labels: Labels,
+    /// Which endpoints clients of its services prefer, where a service does not say.
+    pub distribution: Option<TrafficDistribution>,
 }
 
 impl NamespaceObject {

@@ -140,12 +140,12 @@ impl Audiences {
 
 /// The collections of an audience: clusters, assignments, then everything else. What many share comes first.
 fn collections(audience: &Audience) -> Vec<CollectionKey> {
-    let Audience { client, locality, inbound, gateway } = audience;
+    let Audience { client, place, inbound, gateway } = audience;
     let (namespace, role) = (client.namespace.clone(), client.role);
     let mut keys = vec![
         CollectionKey::Fixed(role),
         CollectionKey::Clusters(namespace.clone(), role),
-        CollectionKey::Assignments(namespace, role, locality.clone()),
+        CollectionKey::Assignments(namespace.clone(), role),
     ];
     if let Some(inbound) = inbound {
         keys.push(CollectionKey::Outbound(client.clone()));
@@ -153,6 +153,9 @@ fn collections(audience: &Audience) -> Vec<CollectionKey> {
     }
     if let Some(gateway) = gateway {
         keys.push(CollectionKey::Gateway(gateway.clone()));
+    }
+    if let Some(place) = place {
+        keys.push(CollectionKey::Near(namespace, role, place.clone()));
     }
     keys
 }

@@ -184,8 +184,13 @@ impl fmt::Display for What<'_> {
                 write!(out, "what proxy {}.{} is", workload.name, workload.namespace)
             }
             Query::Clusters(namespace, _) => write!(out, "the list of clusters of {}", of(namespace)),
+            Query::Distribution(namespace) => write!(out, "the traffic distribution of {}", of(namespace)),
             Query::FailsOver(cluster) => write!(out, "the failover of {}", cluster.name()),
+            Query::Placed(namespace, _) => {
+                write!(out, "the clusters with near endpoints of {}", of(namespace))
+            }
             Query::Assignments(namespace, ..) => write!(out, "the list of assignments of {}", of(namespace)),
+            Query::Near(namespace, ..) => write!(out, "the list of near assignments of {}", of(namespace)),
             Query::Outbound(client) => write!(out, "the outbound listeners of {}", of(&client.namespace)),
             Query::Gateway(key) => write!(out, "the gateways of {}", of(&key.client.namespace)),
             Query::Cluster(key) => write!(out, "cluster {}", key.name()),

@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use pilothouse_base::{Locality, Name, Namespace};
-use pilothouse_view::query::{Client, GatewayKey, InboundKey, Role, TableKey, stranger};
+use pilothouse_base::{Name, Namespace};
+use pilothouse_view::query::{Client, GatewayKey, InboundKey, Place, Role, TableKey, stranger};
 use pilothouse_view::{Answer, Query};
 use pilothouse_world::World;
 use pilothouse_xds::{Composite, NameMap, Resource, ResourceMap};
@@ -27,8 +27,10 @@ use crate::{encode, origins};
 pub(crate) enum CollectionKey {
     /// Outbound clusters of a namespace.
     Clusters(Namespace, Role),
-    /// Assignments of a namespace for a locality.
-    Assignments(Namespace, Role, Locality),
+    /// Assignments of a namespace that are the same for clients everywhere.
+    Assignments(Namespace, Role),
+    /// Its other assignments, for clients of a place.
+    Near(Namespace, Role, Place),
     /// Outbound listeners and route tables of sidecars.
     Outbound(Client),
     /// Listeners, route tables and secrets of gateways.
@@ -43,7 +45,8 @@ impl CollectionKey {
     fn source(&self) -> Query {
         match self.clone() {
             Self::Clusters(namespace, role) => Query::Clusters(namespace, role),
-            Self::Assignments(namespace, role, locality) => Query::Assignments(namespace, role, locality),
+            Self::Assignments(namespace, role) => Query::Assignments(namespace, role),
+            Self::Near(namespace, role, place) => Query::Near(namespace, role, place),
             Self::Outbound(client) => Query::Outbound(client),
             Self::Gateway(key) => Query::Gateway(key),
             Self::Inbound(key) => Query::Inbound(key),
@@ -55,7 +58,8 @@ impl CollectionKey {
     fn base(&self) -> Option<Self> {
         let base = match self {
             Self::Clusters(_, role) => Self::Clusters(stranger(), *role),
-            Self::Assignments(_, role, locality) => Self::Assignments(stranger(), *role, locality.clone()),
+            Self::Assignments(_, role) => Self::Assignments(stranger(), *role),
+            Self::Near(_, role, place) => Self::Near(stranger(), *role, place.clone()),
             Self::Outbound(client) => Self::Outbound(Client::stranger(client.v6)),
             Self::Gateway(_) | Self::Inbound(_) | Self::Fixed(_) => return None,
         };
@@ -378,7 +382,7 @@ impl Collection {
                 wanted.extend(keys.map(|key| (Query::Cluster(key.clone()), Slot::Cluster)));
                 self.clusters.hide(&list.hidden);
             }
-            Answer::Assignments(list) => {
+            Answer::Assignments(list) | Answer::Near(list) => {
                 let keys = list.keys.iter();
                 wanted.extend(keys.map(|key| (Query::Assignment(key.clone()), Slot::Endpoint)));
                 self.endpoints.hide(&list.hidden);

@@ -78,6 +78,7 @@ impl Proxy {
                 addresses,
                 service_account: Name::from(text("SERVICE_ACCOUNT").unwrap_or("default")),
                 locality: locality.unwrap_or_default(),
+                node: Name::from(text("NODE_NAME").unwrap_or_default()),
             },
         })
     }

@@ -239,6 +239,61 @@ fn what_one_namespace_alone_sees_in_place_of_a_public_host_is_its_own_matter() {
     assert!(endpoints.all(|other| Some(other) == first), "all see the same again");
 }
 
+/// A pod of a service, on a node and in a zone.
+fn placed(size: Size, endpoint: usize, node: &str, zone: &str) -> Change {
+    let mut pod = size.pod(1, endpoint, 0);
+    pod["spec"]["nodeName"] = json!(node);
+    pod["metadata"]["labels"]["istio-locality"] = json!(format!("r.{zone}"));
+    change(&pod)
+}
+
+#[test]
+fn where_proxies_run_tells_them_apart_only_where_a_service_asks() {
+    let size = Size { endpoints: 4, ..SHOP };
+    let mut engine = Engine::new();
+    engine.apply(changes(&size.objects()));
+    engine.apply(vec![
+        placed(size, 0, "n0", "z0"),
+        placed(size, 1, "n1", "z0"),
+        placed(size, 2, "n2", "z1"),
+        placed(size, 3, "n3", "z1"),
+    ]);
+    let proxies: Vec<ProxyId> = (0..4)
+        .map(|endpoint| engine.connect(Proxy::of_pod(Role::Sidecar, "ns0", size.pod_of(1, endpoint))).0)
+        .collect();
+    let audiences = |engine: &Engine| {
+        let of = |id: &ProxyId| Arc::as_ptr(&engine.snapshot(*id).expect("it is connected"));
+        proxies.iter().map(of).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(audiences(&engine), 1);
+    let before = engine.snapshot(proxies[0]).expect("it is connected");
+
+    let mut near = size.service(5);
+    near["spec"]["trafficDistribution"] = json!("PreferSameZone");
+    engine.apply(vec![change(&near)]);
+    assert_eq!(audiences(&engine), 2, "one for each zone");
+    let after = engine.snapshot(proxies[0]).expect("it is connected");
+    let changes = Snapshot::diff(&before, &after);
+    let names: Vec<&str> = changes.endpoints.iter().map(|one| &*one.name).collect();
+    assert_eq!(names, [format!("outbound|80||{}", host(5))], "the service is the only one that changed");
+    assert!(changes.clusters.is_empty() && changes.listeners.is_empty() && changes.routes.is_empty());
+    assert!(before.clusters.maps()[1].ptr_eq(&after.clusters.maps()[1]), "the rest is still shared");
+
+    // Endpoints of other services are encoded once for all, those of this one once for each zone.
+    let encoded = |engine: &mut Engine, service: usize| {
+        engine.apply(vec![change(&size.slice(service, 1))]).counts.encoded
+    };
+    assert_eq!(encoded(&mut engine, 6), BTreeMap::from([(ResourceType::Endpoint, 1)]));
+    assert_eq!(encoded(&mut engine, 5), BTreeMap::from([(ResourceType::Endpoint, 2)]));
+
+    let mut local = size.service(7);
+    local["spec"]["internalTrafficPolicy"] = json!("Local");
+    engine.apply(vec![change(&local)]);
+    assert_eq!(audiences(&engine), 4, "one for each node");
+    engine.apply(vec![change(&size.service(5)), change(&size.service(7))]);
+    assert_eq!(audiences(&engine), 1, "nobody asks any more");
+}
+
 #[test]
 fn replicas_of_a_workload_share_one_audience() {
     let mut engine = Engine::new();

@@ -92,8 +92,10 @@ fn a_question_that_is_not_taken_down_is_noticed() {
         QueryKind::Claims,
         QueryKind::Accounts,
         QueryKind::Clusters,
+        QueryKind::Distribution,
         QueryKind::FailsOver,
         QueryKind::Outbound,
+        QueryKind::Placed,
     ];
     let missed: Vec<_> = read_by_questions
         .into_iter()

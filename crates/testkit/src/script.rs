@@ -195,6 +195,10 @@ fn object(kind: &str, namespace: usize, name: usize, dice: &[u8]) -> Value {
             if dice.flip() {
                 metadata["labels"] = json!({"istio-injection": "enabled"});
             }
+            if dice.flip() {
+                let wish = dice.pick(&["PreferClose", "PreferSameNode", "Any"]);
+                metadata["annotations"] = json!({ "networking.istio.io/traffic-distribution": wish });
+            }
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         }
         "Service" => service(metadata, &mut dice),
@@ -259,6 +263,11 @@ fn service(mut metadata: Value, dice: &mut Dice<'_>) -> Value {
     if dice.roll(4) == 0 {
         spec["publishNotReadyAddresses"] = json!(true);
     }
+    match dice.roll(6) {
+        1 => spec["trafficDistribution"] = json!(dice.pick(&["PreferClose", "PreferSameNode"])),
+        2 => spec["internalTrafficPolicy"] = json!("Local"),
+        _ => {}
+    }
     json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 }
 
@@ -267,8 +276,8 @@ fn slice(mut metadata: Value, dice: &mut Dice<'_>) -> Value {
     let endpoints: Vec<Value> = (0..dice.roll(3))
         .map(|_| {
             json!({"addresses": [format!("10.1.0.{}", dice.roll(5) + 1)],
-                "conditions": {"ready": dice.flip(), "terminating": dice.roll(4) == 0},
-                "targetRef": {"kind": "Pod", "name": format!("p{}", dice.roll(3))}})
+                "conditions": {"ready": dice.flip(), "terminating": dice.roll(4) == 0, "serving": dice.roll(3) > 0},
+                "targetRef": {"kind": "Pod", "name": format!("p{}", dice.roll(3))}, "nodeName": dice.pick(&["", "n1"])})
         })
         .collect();
     json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata,
@@ -286,13 +295,15 @@ fn pod(mut metadata: Value, dice: &mut Dice<'_>) -> Value {
     if dice.roll(4) == 0 {
         metadata["labels"]["sidecar.istio.io/inject"] = json!("false");
     }
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
         "spec": {"serviceAccountName": dice.pick(&["default", "s0"]),
             "containers": [{"name": "app", "image": "app",
                 "ports": [{"name": "named", "containerPort": 7000 + dice.roll(2)}]}]},
         "status": {"phase": dice.pick(&["Running", "Running", "Running", "Succeeded"]),
             "podIP": format!("10.1.0.{}", dice.roll(5) + 1),
-            "conditions": [{"type": "Ready", "status": dice.pick(&["True", "True", "False"])}]}})
+            "conditions": [{"type": "Ready", "status": dice.pick(&["True", "True", "False"])}]}});
+    pod["spec"]["nodeName"] = json!(dice.pick(&["", "n1", "n2"]));
+    pod
 }
 
 fn export_to(spec: &mut Value, dice: &mut Dice<'_>) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pilothouse_config::TrafficDistribution;
 use pilothouse_diag::Diagnostic;
 
 use crate::accounts::Accounts;
@@ -12,6 +13,7 @@ use crate::cluster::Clusters;
 use crate::gateway::GatewayLayout;
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
+use crate::place::Placed;
 use crate::plan::{AssignmentPlan, ClusterPlan, ListenerPlan, SecretPlan, VirtualHostPlan};
 use crate::query::Query;
 use crate::reader::Reader;
@@ -34,10 +36,16 @@ pub enum Answer {
     Audience(Arc<Audience>),
     /// To [`Query::Clusters`].
     Clusters(Arc<Clusters>),
+    /// To [`Query::Distribution`]; none if the namespace does not say.
+    Distribution(Option<TrafficDistribution>),
     /// To [`Query::FailsOver`].
     FailsOver(bool),
+    /// To [`Query::Placed`].
+    Placed(Arc<Placed>),
     /// To [`Query::Assignments`].
     Assignments(Arc<Assignments>),
+    /// To [`Query::Near`].
+    Near(Arc<Assignments>),
     /// To [`Query::Outbound`].
     Outbound(Arc<Outbound>),
     /// To [`Query::Gateway`].
@@ -72,9 +80,16 @@ pub fn resolve(query: &Query, read: &mut Reader<'_>) -> Answer {
         Query::Clusters(namespace, role) => {
             Answer::Clusters(Arc::new(crate::cluster::clusters(namespace, *role, read)))
         }
+        Query::Distribution(namespace) => Answer::Distribution(crate::place::distribution(namespace, read)),
         Query::FailsOver(cluster) => Answer::FailsOver(crate::assignment::fails_over(cluster, read)),
-        Query::Assignments(namespace, role, locality) => {
-            Answer::Assignments(Arc::new(crate::assignment::assignments(namespace, *role, locality, read)))
+        Query::Placed(namespace, role) => {
+            Answer::Placed(Arc::new(crate::place::placed(namespace, *role, read)))
+        }
+        Query::Assignments(namespace, role) => {
+            Answer::Assignments(Arc::new(crate::place::everywhere(namespace, *role, read)))
+        }
+        Query::Near(namespace, role, place) => {
+            Answer::Near(Arc::new(crate::place::near(namespace, *role, place, read)))
         }
         Query::Outbound(client) => Answer::Outbound(Arc::new(crate::outbound::outbound(client, read))),
         Query::Gateway(key) => Answer::Gateway(Arc::new(crate::gateway::gateway(key, read))),

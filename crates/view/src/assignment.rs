@@ -1,19 +1,16 @@
 //! Endpoint assignments.
-//!
-//! Endpoints are ordered by locality (same sub-zone, zone, region, elsewhere) where outlier detection tells which of them
-//! can be used; without it Envoy would never leave the first group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pilothouse_base::{Locality, Name, Namespace, Selector};
-use pilothouse_config::MtlsMode;
+use pilothouse_base::{Locality, Name, Selector};
 use pilothouse_config::traffic_policy::ClientTlsMode;
+use pilothouse_config::{Health, MtlsMode};
 
-use crate::backends::{backends, ip};
+use crate::backends::{Reached, backends, ip};
 use crate::mtls;
 use crate::plan::{AssignmentPlan, EndpointPlan, LocalityPlan};
 use crate::policy::{Effective, effective};
-use crate::query::{AssignmentKey, ClusterKey, Role};
+use crate::query::{AssignmentKey, ClusterKey};
 use crate::reader::Reader;
 
 /// The assignments that everybody has, or what a namespace has instead of some of them.
@@ -25,25 +22,9 @@ pub struct Assignments {
     pub hidden: BTreeSet<Name>,
 }
 
-/// An assignment for each cluster whose endpoints are listed.
-pub(crate) fn assignments(
-    namespace: &Namespace,
-    role: Role,
-    locality: &Locality,
-    read: &mut Reader<'_>,
-) -> Assignments {
-    let clusters = read.clusters(namespace, role);
-    let listed = clusters.entries.iter().filter(|entry| entry.listed).map(|entry| &entry.key);
-    let keys = listed
-        .map(|key| AssignmentKey { locality: read.ordered_by(key, locality), cluster: key.clone() })
-        .collect();
-    Assignments { keys, hidden: clusters.hidden.clone() }
-}
-
-/// Whether endpoints of a cluster are ordered by locality.
+/// Whether outlier detection tells which endpoints of a cluster can be used.
 pub(crate) fn fails_over(key: &ClusterKey, read: &mut Reader<'_>) -> bool {
-    !key.rules.is_empty()
-        && effective(&key.rules, key.port, key.subset.as_ref(), read).policy.outlier.is_some()
+    effective(&key.rules, key.port, key.subset.as_ref(), read).policy.outlier.is_some()
 }
 
 pub(crate) fn assignment(key: &AssignmentKey, read: &mut Reader<'_>) -> AssignmentPlan {
@@ -60,20 +41,29 @@ pub(crate) fn assignment(key: &AssignmentKey, read: &mut Reader<'_>) -> Assignme
     // A rule that says how connections are secured decides, whatever the endpoint is capable of.
     let never_mtls = policy.tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::IstioMutual);
     let mut groups: BTreeMap<(u32, Locality), Vec<EndpointPlan>> = BTreeMap::new();
-    for one in backends(&service, port, read) {
-        let Some(address) = ip(&one.address).filter(|_| wanted.matches(&one.labels)) else { continue };
-        if only_healthy && !one.healthy {
-            continue;
-        }
+    let picked = backends(&service, port, read).into_iter().filter_map(|one| {
+        let rank = key.near.rank(&one).filter(|_| wanted.matches(&one.labels))?;
+        Some((rank, ip(&one.address)?, one))
+    });
+    let picked: Vec<_> = picked.collect();
+    // While nobody is ready, those that shut down and still serve are better than none, as for the cluster itself.
+    let nobody_is_ready = !picked.iter().any(|(_, _, one)| one.health == Health::Healthy);
+    let healthy = |one: &Reached| match one.health {
+        Health::Healthy => Some(true),
+        Health::Unhealthy => (!only_healthy).then_some(false),
+        Health::Draining => nobody_is_ready.then_some(true),
+        Health::Terminating => None,
+    };
+    for (rank, address, one) in picked {
+        let Some(healthy) = healthy(&one) else { continue };
         let mtls = one.meshed
             && !never_mtls
             && mtls::of_workload(&one.namespace, &one.labels, read).of(one.port) != MtlsMode::Disable;
-        let rank = key.locality.as_ref().map_or(0, |client| distance(client, &one.locality));
         groups.entry((rank, one.locality)).or_default().push(EndpointPlan {
             address,
             port: one.port,
             weight: one.weight,
-            healthy: one.healthy,
+            healthy,
             mtls,
             workload: one.workload,
         });
@@ -91,15 +81,4 @@ pub(crate) fn assignment(key: &AssignmentKey, read: &mut Reader<'_>) -> Assignme
         })
         .collect();
     AssignmentPlan { cluster: name, localities }
-}
-
-/// 0 in the same sub-zone, 1 in the same zone, 2 in the same region, 3 elsewhere.
-fn distance(client: &Locality, endpoint: &Locality) -> u32 {
-    if client.region != endpoint.region {
-        3
-    } else if client.zone != endpoint.zone {
-        2
-    } else {
-        u32::from(client.sub_zone != endpoint.sub_zone)
-    }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pilothouse_base::{Labels, Locality, Namespace, ObjectKey};
+use pilothouse_base::{Labels, Locality, Name, Namespace, ObjectKey};
 use pilothouse_config::service::{Resolution, TargetPort};
 use pilothouse_config::{EndpointSlice, MtlsMode, Pod, Service, ServicePort};
 use pilothouse_world::ServiceRef;
 
 use crate::backends::target_port;
 use crate::mtls;
-use crate::query::{Client, GatewayKey, InboundKey, InboundPort, Role, WorkloadName};
+use crate::query::{Client, GatewayKey, InboundKey, InboundPort, Place, Role, WorkloadName, stranger};
 use crate::reader::Reader;
 
 /// What a proxy is, as far as its view depends on it.
@@ -19,8 +19,8 @@ use crate::reader::Reader;
 pub struct Audience {
     /// Whom it asks for.
     pub client: Client,
-    /// Where it runs.
-    pub locality: Locality,
+    /// Where it runs, as far as some service asks for it.
+    pub place: Option<Place>,
     /// What stands in front of the workload (sidecars).
     pub inbound: Option<InboundKey>,
     /// What is served at the edge (gateways).
@@ -32,6 +32,7 @@ struct Workload {
     labels: Labels,
     addresses: Vec<IpAddr>,
     locality: Locality,
+    node: Name,
     pod: Option<Arc<Pod>>,
 }
 
@@ -46,12 +47,14 @@ pub(crate) fn audience(name: &WorkloadName, read: &mut Reader<'_>) -> Audience {
                 pod.addresses.clone()
             },
             locality: if pod.locality.is_empty() { claims.locality.clone() } else { pod.locality.clone() },
+            node: if pod.node.as_str().is_empty() { claims.node.clone() } else { pod.node.clone() },
             pod: Some(pod),
         },
         None => Workload {
             labels: claims.labels.clone(),
             addresses: claims.addresses.clone(),
             locality: claims.locality.clone(),
+            node: claims.node.clone(),
             pod: None,
         },
     };
@@ -60,11 +63,12 @@ pub(crate) fn audience(name: &WorkloadName, read: &mut Reader<'_>) -> Audience {
     let labels = workload.labels.iter().filter(|(label, _)| claims.asked.contains(*label)).collect();
     let client = Client { role: *role, namespace: namespace.clone(), labels, v6 };
     let ports = targets_of(namespace, &workload, read);
-    let locality = workload.locality.clone();
+    let asks = read.placed(namespace, *role).asks.and(read.placed(&stranger(), *role).asks);
+    let place = asks.place(&workload.locality, &workload.node);
     match role {
         Role::Sidecar => {
             let inbound = Some(inbound(namespace, &workload, ports, v6, read));
-            Audience { client, locality, inbound, gateway: None }
+            Audience { client, place, inbound, gateway: None }
         }
         Role::Gateway => {
             let gateways = read.gateways();
@@ -76,7 +80,7 @@ pub(crate) fn audience(name: &WorkloadName, read: &mut Reader<'_>) -> Audience {
             }
             let gateway =
                 Some(GatewayKey { client: client.clone(), gateways, ports: by_port.into_iter().collect() });
-            Audience { client, locality, inbound: None, gateway }
+            Audience { client, place, inbound: None, gateway }
         }
     }
 }

@@ -23,10 +23,12 @@ pub(crate) struct Reached {
     pub(crate) labels: Labels,
     /// Where it runs.
     pub(crate) locality: Locality,
+    /// The node it runs on, empty if unknown.
+    pub(crate) node: Name,
     /// Its weight.
     pub(crate) weight: u32,
-    /// Whether it is ready.
-    pub(crate) healthy: bool,
+    /// Whether it serves.
+    pub(crate) health: Health,
     /// Whether it has a proxy of the mesh in front of it.
     pub(crate) meshed: bool,
     /// Who it is, if known.
@@ -37,7 +39,7 @@ pub(crate) struct Reached {
     pub(crate) workload: Name,
 }
 
-/// All endpoints of a service port, without those that shut down.
+/// All endpoints of a service port, without those that do not serve any more.
 pub(crate) fn backends(service: &Service, port: &ServicePort, read: &mut Reader<'_>) -> Vec<Reached> {
     let ServiceEndpoints { slices, backends } = read.endpoints(&ServiceRef::of(service));
     let namespace = service.namespace().clone();
@@ -50,23 +52,26 @@ pub(crate) fn backends(service: &Service, port: &ServicePort, read: &mut Reader<
             if one.health == Health::Terminating {
                 continue;
             }
-            let healthy = one.health == Health::Healthy;
+            let health = one.health;
             let address = EndpointAddress::Ip(one.address);
             reached.push(match pod {
                 Some(pod) => {
-                    let mut locality = pod.locality.clone();
-                    if locality.is_empty() {
-                        locality.zone = one.zone.clone();
+                    let locality = if pod.locality.is_empty() { &one.locality } else { &pod.locality };
+                    let node = if one.node.as_str().is_empty() { &pod.node } else { &one.node };
+                    Reached {
+                        locality: locality.clone(),
+                        node: node.clone(),
+                        ..of_pod(pod, address, number, health, &injects, &trust_domain)
                     }
-                    Reached { locality, ..of_pod(pod, address, number, healthy, &injects, &trust_domain) }
                 }
                 None => Reached {
                     address,
                     port: number,
                     labels: Labels::default(),
-                    locality: Locality { zone: one.zone.clone(), ..Locality::default() },
+                    locality: one.locality.clone(),
+                    node: one.node.clone(),
                     weight: 1,
-                    healthy,
+                    health,
                     meshed: false,
                     identity: None,
                     namespace: namespace.clone(),
@@ -78,9 +83,9 @@ pub(crate) fn backends(service: &Service, port: &ServicePort, read: &mut Reader<
     for backend in &backends {
         match backend {
             Backend::Pod(pod) => {
-                let healthy = match pod.health {
-                    PodHealth::Ready => true,
-                    PodHealth::NotReady => service.publish_not_ready,
+                let health = match pod.health {
+                    PodHealth::NotReady if !service.publish_not_ready => Health::Unhealthy,
+                    PodHealth::Ready | PodHealth::NotReady => Health::Healthy,
                     PodHealth::Ended => continue,
                 };
                 let (Some(address), Some(number)) = (pod.addresses.first(), target_port(&port.target, pod))
@@ -88,7 +93,7 @@ pub(crate) fn backends(service: &Service, port: &ServicePort, read: &mut Reader<
                     continue;
                 };
                 let address = EndpointAddress::Ip(*address);
-                reached.push(of_pod(pod, address, number, healthy, &injects, &trust_domain));
+                reached.push(of_pod(pod, address, number, health, &injects, &trust_domain));
             }
             Backend::Entry(entry) => {
                 reached.push(of_entry(&entry.endpoint, port, entry.namespace(), &trust_domain));
@@ -124,7 +129,7 @@ fn of_pod(
     pod: &Pod,
     address: EndpointAddress,
     port: u16,
-    healthy: bool,
+    health: Health,
     injects: &Injects,
     trust_domain: &Name,
 ) -> Reached {
@@ -141,8 +146,9 @@ fn of_pod(
         port,
         labels: pod.labels.clone(),
         locality: pod.locality.clone(),
+        node: pod.node.clone(),
         weight: 1,
-        healthy,
+        health,
         meshed: pod.sidecar.resolve(injects.0.as_deref()),
         identity: Some(Identity::new(trust_domain.clone(), namespace.clone(), pod.service_account.clone())),
         namespace: namespace.clone(),
@@ -161,8 +167,9 @@ fn of_entry(endpoint: &Endpoint, port: &ServicePort, namespace: &Namespace, trus
         port: number,
         labels: labels.clone(),
         locality: locality.clone(),
+        node: Name::default(),
         weight: *weight,
-        healthy: true,
+        health: Health::Healthy,
         meshed: service_account.is_some() || labels.get("security.istio.io/tlsMode") == Some("istio"),
         identity: service_account
             .as_ref()

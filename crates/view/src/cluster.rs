@@ -1,14 +1,15 @@
 //! Outbound clusters: which there are, and what each is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pilothouse_base::{Name, Namespace, Protocol};
 use pilothouse_config::endpoint::EndpointAddress;
 use pilothouse_config::service::{Resolution, TargetPort};
 use pilothouse_config::traffic_policy::{ClientTlsMode, LoadBalancer};
-use pilothouse_config::{MtlsMode, Service, ServicePort};
+use pilothouse_config::{MtlsMode, Service, ServicePort, TrafficDistribution};
 
 use crate::backends::backends;
+use crate::place::Preference;
 use crate::plan::{
     ClusterPlan, ClusterService, Discovery, DnsEndpoint, MeshTls, UpstreamProtocol, UpstreamTls,
 };
@@ -34,24 +35,45 @@ pub struct ClusterEntry {
     pub key: ClusterKey,
     /// Whether its endpoints are listed in an assignment.
     pub listed: bool,
+    /// How the service wants them picked.
+    pub(crate) preference: Preference,
 }
 
 pub(crate) fn clusters(namespace: &Namespace, role: Role, read: &mut Reader<'_>) -> Clusters {
+    let mut preferences = Preferences::default();
     if *namespace == stranger() {
         let public = read.public();
-        let entries = public.by_host.values().flat_map(|target| entries(target, role)).collect();
-        return Clusters { entries, hidden: BTreeSet::new() };
+        let entries = public.by_host.values();
+        let entries =
+            entries.flat_map(|target| entries_of(target, role, preferences.of(&target.service, read)));
+        return Clusters { entries: entries.collect(), hidden: BTreeSet::new() };
     }
     let targets = read.targets(namespace);
     let shared = targets.hosts.values().filter_map(|host| host.shared.as_ref());
-    Clusters {
-        entries: targets.hosts.values().flat_map(|host| entries(&host.own, role)).collect(),
-        hidden: shared.flat_map(|target| entries(target, role)).map(|entry| entry.key.name()).collect(),
+    let hidden = shared.flat_map(|target| entries_of(target, role, Preference::Anywhere));
+    let hidden = hidden.map(|entry| entry.key.name()).collect();
+    let own = targets.hosts.values().map(|host| &host.own);
+    let entries = own.flat_map(|target| entries_of(target, role, preferences.of(&target.service, read)));
+    Clusters { entries: entries.collect(), hidden }
+}
+
+/// What services prefer; each namespace is looked at once.
+#[derive(Default)]
+struct Preferences(BTreeMap<Namespace, Option<TrafficDistribution>>);
+
+impl Preferences {
+    fn of(&mut self, service: &Service, read: &mut Reader<'_>) -> Preference {
+        let namespace = service.namespace();
+        let of_namespace = match self.0.get(namespace) {
+            Some(known) => *known,
+            None => *self.0.entry(namespace.clone()).or_insert(read.distribution(namespace)),
+        };
+        Preference::of(service, of_namespace)
     }
 }
 
 /// One cluster for each port of a service, and one more for each subset.
-fn entries(target: &Target, role: Role) -> Vec<ClusterEntry> {
+fn entries_of(target: &Target, role: Role, preference: Preference) -> Vec<ClusterEntry> {
     let mut all = Vec::new();
     if matches!(target.service.resolution, Resolution::Alias(_)) {
         return all;
@@ -66,7 +88,7 @@ fn entries(target: &Target, role: Role) -> Vec<ClusterEntry> {
                 rules: target.rules.clone(),
                 role,
             };
-            all.push(ClusterEntry { key, listed });
+            all.push(ClusterEntry { key, listed, preference });
         }
     }
     all

@@ -72,10 +72,16 @@ pub enum Query {
     Audience(WorkloadName),
     /// The clusters of everybody (for a stranger), or those that a namespace has instead of them.
     Clusters(Namespace, Role),
-    /// Whether endpoints of a cluster are ordered by locality.
+    /// Which endpoints the services of a namespace prefer where they do not say.
+    Distribution(Namespace),
+    /// Whether outlier detection tells which endpoints of a cluster can be used.
     FailsOver(ClusterKey),
-    /// The assignments for clients of a locality, as for clusters.
-    Assignments(Namespace, Role, Locality),
+    /// The clusters whose endpoints depend on where the client runs, as for clusters.
+    Placed(Namespace, Role),
+    /// The assignments of the other clusters, as for clusters.
+    Assignments(Namespace, Role),
+    /// The assignments of those, for clients of a place.
+    Near(Namespace, Role, Place),
     /// Outbound listeners and route tables of sidecars, as for clusters.
     Outbound(Client),
     /// Listeners and route tables of gateways.
@@ -109,8 +115,11 @@ pub enum QueryKind {
     Accounts,
     Audience,
     Clusters,
+    Distribution,
     FailsOver,
+    Placed,
     Assignments,
+    Near,
     Outbound,
     Gateway,
     Cluster,
@@ -125,7 +134,7 @@ pub enum QueryKind {
 
 impl QueryKind {
     /// Every kind of question.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Public,
         Self::Targets,
         Self::Target,
@@ -133,8 +142,11 @@ impl QueryKind {
         Self::Accounts,
         Self::Audience,
         Self::Clusters,
+        Self::Distribution,
         Self::FailsOver,
+        Self::Placed,
         Self::Assignments,
+        Self::Near,
         Self::Outbound,
         Self::Gateway,
         Self::Cluster,
@@ -159,8 +171,11 @@ impl Query {
             Self::Accounts(..) => QueryKind::Accounts,
             Self::Audience(..) => QueryKind::Audience,
             Self::Clusters(..) => QueryKind::Clusters,
+            Self::Distribution(..) => QueryKind::Distribution,
             Self::FailsOver(..) => QueryKind::FailsOver,
+            Self::Placed(..) => QueryKind::Placed,
             Self::Assignments(..) => QueryKind::Assignments,
+            Self::Near(..) => QueryKind::Near,
             Self::Outbound(..) => QueryKind::Outbound,
             Self::Gateway(..) => QueryKind::Gateway,
             Self::Cluster(..) => QueryKind::Cluster,
@@ -177,13 +192,14 @@ impl Query {
     /// Its layer: it asks questions of lower layers only.
     pub fn layer(&self) -> u8 {
         match self {
-            Self::Public | Self::Accounts(_) => 0,
+            Self::Public | Self::Accounts(_) | Self::Distribution(_) => 0,
             Self::Claims(namespace) if *namespace == stranger() => 0,
             Self::Targets(_) | Self::Claims(_) => 1,
-            Self::Target(..) | Self::Audience(_) | Self::Clusters(..) => 2,
+            Self::Target(..) | Self::Clusters(..) => 2,
             Self::FailsOver(_) => 3,
-            Self::Outbound(client) if !client.is_stranger() => 5,
-            Self::Assignments(..) | Self::Outbound(_) | Self::Gateway(_) => 4,
+            Self::Outbound(client) if client.is_stranger() => 4,
+            Self::Placed(..) | Self::Gateway(_) => 4,
+            Self::Assignments(..) | Self::Near(..) | Self::Outbound(_) | Self::Audience(_) => 5,
             Self::Cluster(_)
             | Self::Assignment(_)
             | Self::Listener(_)
@@ -220,6 +236,8 @@ pub struct WorkloadClaims {
     pub service_account: Name,
     /// Its locality.
     pub locality: Locality,
+    /// The node it runs on, empty if it does not say.
+    pub node: Name,
 }
 
 /// Decides an outbound cluster.
@@ -249,8 +267,42 @@ impl ClusterKey {
 pub struct AssignmentKey {
     /// The cluster.
     pub cluster: ClusterKey,
-    /// The client's locality, where endpoints are ordered by it.
-    pub locality: Option<Locality>,
+    /// How its endpoints depend on where the client runs.
+    pub near: Near,
+}
+
+/// Where a proxy runs; parts that nobody asks for are empty, as are unknown ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Region, zone and sub-zone.
+    pub locality: Locality,
+    /// The name of the node.
+    pub node: Name,
+}
+
+/// How endpoints depend on where the client runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Near {
+    /// Not at all.
+    Anywhere,
+    /// Those of the same sub-zone come first, then those of the same zone and region.
+    SubZone(Locality),
+    /// Those of the same zone come first, then those of the same region.
+    Zone {
+        /// The region.
+        region: Name,
+        /// The zone.
+        zone: Name,
+    },
+    /// Those of the same node come first, then as for sub-zones.
+    Node {
+        /// The node.
+        node: Name,
+        /// Where it is.
+        locality: Locality,
+    },
+    /// Only those of the same node.
+    OnlyNode(Name),
 }
 
 /// Decides an outbound listener of a sidecar.

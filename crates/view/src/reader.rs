@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use pilothouse_base::{Hostname, Locality, Name, Namespace, ObjectKey};
+use pilothouse_base::{Hostname, Name, Namespace, ObjectKey};
 use pilothouse_config::{
-    DestinationRule, Gateway, Mesh, NamespaceObject, PeerAuthentication, Pod, Secret, Service, VirtualService,
+    DestinationRule, Gateway, Mesh, NamespaceObject, PeerAuthentication, Pod, Secret, Service,
+    TrafficDistribution, VirtualService,
 };
 use pilothouse_world::{RuleHeader, ServiceEndpoints, ServiceRef, VirtualServiceHeader};
 
@@ -13,6 +14,7 @@ use crate::answer::Answer;
 use crate::claims::{ClaimList, Claims};
 use crate::cluster::Clusters;
 use crate::outbound::Outbound;
+use crate::place::Placed;
 use crate::query::{Client, ClusterKey, Query, Role};
 use crate::targets::{Public, Target, Targets, View};
 
@@ -93,10 +95,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A cluster that no rule shapes never does, so that is not asked for.
     pub(crate) fn fails_over(&mut self, cluster: &ClusterKey) -> bool {
+        if cluster.rules.is_empty() {
+            return false;
+        }
         match self.ask.ask(Query::FailsOver(cluster.clone())) {
             Answer::FailsOver(answer) => answer,
             _ => unreachable!("a yes or no question is answered with yes or no"),
+        }
+    }
+
+    pub(crate) fn placed(&mut self, namespace: &Namespace, role: Role) -> Arc<Placed> {
+        match self.ask.ask(Query::Placed(namespace.clone(), role)) {
+            Answer::Placed(answer) => answer,
+            _ => unreachable!("a question about places is answered with clusters that ask for them"),
+        }
+    }
+
+    pub(crate) fn distribution(&mut self, namespace: &Namespace) -> Option<TrafficDistribution> {
+        match self.ask.ask(Query::Distribution(namespace.clone())) {
+            Answer::Distribution(answer) => answer,
+            _ => unreachable!("a question about a preference is answered with one"),
         }
     }
 
@@ -154,10 +174,5 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn secret(&mut self, namespace: &Namespace, name: &Name) -> Option<Arc<Secret>> {
         self.ask.world().secret(namespace, name).cloned()
-    }
-
-    /// The endpoints' order for clients of a locality matters only where both sides have one.
-    pub(crate) fn ordered_by(&mut self, cluster: &ClusterKey, locality: &Locality) -> Option<Locality> {
-        (!locality.is_empty() && self.fails_over(cluster)).then(|| locality.clone())
     }
 }

@@ -103,7 +103,12 @@ fn effective_annotations_are_few_and_known() {
         .filter(|field| field.kind == "annotation" && field.reason().is_none())
         .map(|field| field.path)
         .collect();
-    assert_eq!(effective, ["sidecar.istio.io/inject", "networking.istio.io/exportTo"]);
+    let expected = [
+        "sidecar.istio.io/inject",
+        "networking.istio.io/exportTo",
+        "networking.istio.io/traffic-distribution",
+    ];
+    assert_eq!(effective, expected);
 }
 
 #[test]

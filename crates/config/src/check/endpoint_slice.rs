@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use pilothouse_api::k8s_openapi::api::discovery::v1 as discovery;
-use pilothouse_base::Name;
+use pilothouse_base::{Locality, Name};
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
 use crate::endpoint::SliceEndpoint;
@@ -60,20 +60,23 @@ fn endpoint(raw: &discovery::Endpoint, at: &FieldPath, out: &mut Diagnostics) ->
         return None;
     };
     let conditions = raw.conditions.as_ref();
-    let is = |condition: Option<Option<bool>>| condition.flatten();
-    let health = if is(conditions.map(|all| all.terminating)) == Some(true) {
-        Health::Terminating
-    } else if is(conditions.map(|all| all.ready)) == Some(false) {
-        Health::Unhealthy
-    } else {
-        Health::Healthy
+    // A service that publishes addresses that are not ready has all of them ready until they are gone.
+    let health = match conditions.map(|all| (all.ready, all.serving, all.terminating)) {
+        Some((Some(false), Some(false), Some(true))) => Health::Terminating,
+        Some((Some(false), _, Some(true))) => Health::Draining,
+        Some((Some(false), ..)) => Health::Unhealthy,
+        _ => Health::Healthy,
     };
     let target = raw.target_ref.as_ref().filter(|target| target.kind.as_deref() == Some("Pod"));
     Some(SliceEndpoint {
         address,
         health,
         pod: target.and_then(|target| target.name.as_deref()).map(Name::from),
-        zone: Name::from(raw.zone.as_deref().unwrap_or_default()),
+        locality: Locality {
+            zone: Name::from(raw.zone.as_deref().unwrap_or_default()),
+            ..Locality::default()
+        },
+        node: Name::from(raw.node_name.as_deref().unwrap_or_default()),
     })
 }
 
@@ -98,7 +101,9 @@ mod tests {
             {"addresses": ["10.0.0.1"], "conditions": {"ready": true}, "zone": "a", "targetRef": {"kind": "Pod", "name": "cart-1"}},
             {"addresses": ["10.0.0.2"], "conditions": {"ready": false}},
             {"addresses": ["10.0.0.3"], "conditions": {"ready": false, "serving": true, "terminating": true}},
-            {"addresses": ["10.0.0.4"]},
+            {"addresses": ["10.0.0.4"], "nodeName": "n1"},
+            {"addresses": ["10.0.0.5"], "conditions": {"ready": false, "serving": false, "terminating": true}},
+            {"addresses": ["10.0.0.6"], "conditions": {"ready": true, "serving": true, "terminating": true}},
         ]));
         let Some(Object::EndpointSlice(slice)) = checked(&value) else { panic!() };
         assert_eq!(slice.service, Name::from("cart"));
@@ -107,7 +112,19 @@ mod tests {
             [("http", 8080)]
         );
         let health: Vec<_> = slice.endpoints.iter().map(|one| one.health).collect();
-        assert_eq!(health, [Health::Healthy, Health::Unhealthy, Health::Terminating, Health::Healthy]);
+        let expected = [
+            Health::Healthy,
+            Health::Unhealthy,
+            Health::Draining,
+            Health::Healthy,
+            Health::Terminating,
+            Health::Healthy,
+        ];
+        assert_eq!(health, expected);
+        assert_eq!(
+            (slice.endpoints[0].locality.zone.as_str(), slice.endpoints[3].node.as_str()),
+            ("a", "n1")
+        );
         assert_eq!(slice.endpoints[0].pod, Some(Name::from("cart-1")));
     }
 

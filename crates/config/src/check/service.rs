@@ -7,7 +7,7 @@ use pilothouse_api::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use pilothouse_base::{Hostname, Name, Protocol, Selector};
 use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
-use super::{Scope, export};
+use super::{Scope, distribution, export};
 use crate::service::{Cidr, TargetPort};
 use crate::{ExportTo, Meta, Resolution, Service, ServicePort};
 
@@ -67,6 +67,11 @@ pub(super) fn check(
         subject_alt_names: Vec::new(),
         export_to: exported(raw, scope, out),
         publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
+        distribution: match &spec.traffic_distribution {
+            Some(written) => Some(distribution::read(written, &at.field("trafficDistribution"), out)),
+            None => distribution::annotated(&raw.metadata, out),
+        },
+        node_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
         meta,
     })
 }

@@ -8,7 +8,7 @@ use pilothouse_diag::{Diagnostics, FieldPath, catalogue};
 
 use super::{Scope, endpoint, export, fields, host, labels};
 use crate::endpoint::EndpointAddress;
-use crate::service::{Cidr, TargetPort};
+use crate::service::{Cidr, TargetPort, TrafficDistribution};
 use crate::{Endpoint, Meta, Resolution, Service, ServicePort};
 
 /// What is lost with an entry that cannot be understood as a whole.
@@ -18,6 +18,7 @@ const LOST: &str = "the entry defines no service";
 pub(super) fn check(
     raw: &api::ServiceEntry,
     meta: &Meta,
+    distribution: Option<TrafficDistribution>,
     scope: &Scope<'_>,
     out: &mut Diagnostics,
 ) -> Option<Vec<Arc<Service>>> {
@@ -82,6 +83,8 @@ pub(super) fn check(
             subject_alt_names: names.clone(),
             export_to: export_to.clone(),
             publish_not_ready: false,
+            distribution,
+            node_local: false,
         })
     });
     Some(services.collect())

@@ -154,10 +154,12 @@ fn describe(node: &core::Node, id: &NodeId, role: Role, facts: Option<&WorkloadF
     if let Some(facts) = facts {
         proxy.claims.addresses.clone_from(&facts.addresses);
         proxy.claims.service_account = facts.service_account.clone();
+        proxy.claims.node = facts.node.clone();
     } else {
         proxy.claims.addresses = node::addresses(node, id);
         proxy.claims.service_account = Name::new(node::text(node, "SERVICE_ACCOUNT").unwrap_or("default"));
         proxy.claims.locality = node::locality(node);
+        proxy.claims.node = Name::new(node::text(node, "NODE_NAME").unwrap_or_default());
         proxy.claims.labels = Labels::new(node::map(node, "LABELS"));
     }
     proxy

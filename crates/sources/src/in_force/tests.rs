@@ -13,7 +13,7 @@ fn namespace(name: &str, labels: &[(&str, &str)]) -> (ObjectKey, Option<Object>)
     let key = key(Kind::Namespace, "", name);
     let meta = Meta { key: key.clone(), created: 0 };
     let labels = labels.iter().copied().collect();
-    (key, Some(Object::Namespace(Arc::new(NamespaceObject { meta, labels }))))
+    (key, Some(Object::Namespace(Arc::new(NamespaceObject { meta, labels, distribution: None }))))
 }
 
 fn pod(namespace: &str, uid: &str) -> (ObjectKey, Option<Object>) {

@@ -46,7 +46,7 @@ pub(super) struct Inventory {
     mesh: MeshMaps,
     held: BTreeMap<ObjectKey, Held>,
     nodes: BTreeMap<Name, Locality>,
-    /// The pods of a node.
+    /// The pods of a node, and the slices that name it for endpoints that are no pods.
     on_node: BTreeMap<Name, BTreeSet<ObjectKey>>,
     /// The slices that name a pod, whether or not it exists.
     naming: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
@@ -376,6 +376,9 @@ impl Inventory {
                 for pod in pods_of(slice) {
                     self.naming.entry(pod).or_default().insert(key.clone());
                 }
+                for node in nodes_of(slice) {
+                    self.on_node.entry(node.clone()).or_default().insert(key.clone());
+                }
             }
             Object::Gateway(gateway) if self.pickers.get(key) != Some(&gateway.selector) => {
                 self.pickers.insert(key.clone(), gateway.selector.clone());
@@ -411,6 +414,9 @@ impl Inventory {
                 for pod in pods_of(slice) {
                     take_out(&mut self.naming, &pod, key);
                 }
+                for node in nodes_of(slice) {
+                    take_out(&mut self.on_node, node, key);
+                }
             }
             _ => {}
         }
@@ -442,7 +448,7 @@ impl Inventory {
         let Held { object, node } = self.held.get(key)?;
         Some(match object {
             Object::Pod(pod) => Object::Pod(self.placed(pod, node.as_ref())),
-            Object::EndpointSlice(slice) => Object::EndpointSlice(self.with_known_pods(slice)),
+            Object::EndpointSlice(slice) => Object::EndpointSlice(self.completed(slice)),
             other => other.clone(),
         })
     }
@@ -458,14 +464,23 @@ impl Inventory {
     }
 
     /// An endpoint whose pod is not known waits for it: without it nobody could tell who answers there, nor how to speak to it.
-    fn with_known_pods(&self, slice: &Arc<EndpointSlice>) -> Arc<EndpointSlice> {
-        let known = |one: &&SliceEndpoint| {
-            one.pod.as_ref().is_none_or(|pod| self.held.contains_key(&pod_of(slice, pod)))
-        };
-        if slice.endpoints.iter().all(|one| known(&one)) {
+    /// One without a pod is where its node is; the slice itself says no more than the zone.
+    fn completed(&self, slice: &Arc<EndpointSlice>) -> Arc<EndpointSlice> {
+        let endpoints = slice
+            .endpoints
+            .iter()
+            .filter(|one| one.pod.as_ref().is_none_or(|pod| self.held.contains_key(&pod_of(slice, pod))));
+        let endpoints: Vec<SliceEndpoint> = endpoints
+            .map(|one| match self.nodes.get(&one.node) {
+                Some(locality) if one.pod.is_none() && !locality.is_empty() => {
+                    SliceEndpoint { locality: locality.clone(), ..one.clone() }
+                }
+                _ => one.clone(),
+            })
+            .collect();
+        if endpoints == slice.endpoints {
             return Arc::clone(slice);
         }
-        let endpoints = slice.endpoints.iter().filter(known).cloned().collect();
         Arc::new(EndpointSlice { endpoints, ..EndpointSlice::clone(slice) })
     }
 }
@@ -519,6 +534,12 @@ fn picks(picker: &Selector, pod: &Pod) -> bool {
 /// The pods that a slice names, each once.
 fn pods_of(slice: &EndpointSlice) -> BTreeSet<ObjectKey> {
     slice.endpoints.iter().filter_map(|one| one.pod.as_ref()).map(|pod| pod_of(slice, pod)).collect()
+}
+
+/// The nodes that a slice names for endpoints that are no pods, each once.
+fn nodes_of(slice: &EndpointSlice) -> BTreeSet<&Name> {
+    let endpoints = slice.endpoints.iter().filter(|one| one.pod.is_none());
+    endpoints.map(|one| &one.node).filter(|node| !node.as_str().is_empty()).collect()
 }
 
 fn pod_of(slice: &EndpointSlice, pod: &Name) -> ObjectKey {

@@ -60,6 +60,13 @@ fn headless_and_external_names() {
 }
 
 #[test]
+fn clients_of_other_nodes() {
+    let local = |policy: &str| read(&service(&json!({ "internalTrafficPolicy": policy }))).node_local;
+    assert!(local("Local") && !local("Cluster"));
+    assert!(!read(&service(&json!({}))).node_local);
+}
+
+#[test]
 fn one_port_for_each_number() {
     let ports = json!([{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]);
     let one = read(&service(&json!({"ports": ports})));

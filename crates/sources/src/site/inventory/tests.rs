@@ -165,6 +165,31 @@ fn a_pod_is_where_its_node_is() {
 }
 
 #[test]
+fn an_endpoint_without_a_pod_is_where_its_node_is() {
+    let mut inventory = empty();
+    let endpoints = json!([{"addresses": ["10.0.0.1"], "nodeName": "n1", "zone": "z1"}]);
+    let mut object = slice(&[]);
+    object["endpoints"] = endpoints;
+    apply(&mut inventory, Watched::EndpointSlice, object);
+    words(&mut inventory);
+    let locality = |inventory: &Inventory| match get(inventory, Kind::EndpointSlice, "shop", "cart-x") {
+        Object::EndpointSlice(slice) => slice.endpoints[0].locality.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(locality(&inventory), "/z1/");
+    apply(&mut inventory, Watched::Node, node("n1", "z1"));
+    assert_eq!(words(&mut inventory), ["+EndpointSlice shop/cart-x"]);
+    assert_eq!(locality(&inventory), "r/z1/");
+    inventory.take(&Watch::all(Watched::Node), Report::Deleted(node("n1", "z1")));
+    assert_eq!(words(&mut inventory), ["+EndpointSlice shop/cart-x"]);
+    assert_eq!(locality(&inventory), "/z1/");
+    delete(&mut inventory, Watched::EndpointSlice, "shop", "cart-x");
+    words(&mut inventory);
+    apply(&mut inventory, Watched::Node, node("n1", "z1"));
+    assert_eq!(words(&mut inventory), [""; 0], "nobody is there any more");
+}
+
+#[test]
 fn an_endpoint_waits_for_its_pod() {
     let mut inventory = empty();
     let known = |inventory: &Inventory| match get(inventory, Kind::EndpointSlice, "shop", "cart-x") {
