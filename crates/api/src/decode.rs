@@ -67,6 +67,8 @@ pub enum DecodeError {
         kind: String,
         /// `metadata.name`.
         name: String,
+        /// `metadata.namespace`, empty if not written.
+        namespace: String,
     },
     /// A value has the wrong type.
     #[error("{path}: {message}")]
@@ -157,6 +159,7 @@ pub fn decode(value: &Value) -> Result<Decoded, DecodeError> {
                 api_version: api_version.to_owned(),
                 kind: kind.to_owned(),
                 name: name.to_owned(),
+                namespace: namespace.unwrap_or_default().to_owned(),
             });
         }
     };

@@ -83,6 +83,12 @@ impl Condition {
         self.set(true);
     }
 
+    /// A further condition of the same set, not met yet.
+    #[must_use]
+    pub fn beside(&self, name: &'static str) -> Self {
+        self.all.condition(name)
+    }
+
     /// The condition is not met any more.
     pub fn lost(&self) {
         self.set(false);

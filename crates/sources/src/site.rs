@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use kube::Client;
 use pilothouse_diag::Diagnostic;
-use pilothouse_runtime::{Group, Readiness, Stop, Stopper};
+use pilothouse_runtime::{Condition, Group, Readiness, Stop, Stopper};
 use tokio::sync::{mpsc, watch as slot};
 use tracing::info;
 
@@ -26,7 +26,7 @@ mod watch;
 
 pub use access::{Access, AccessError, connect};
 use inventory::Inventory;
-use kinds::Watch;
+use kinds::{Watch, Watched};
 use watch::Report;
 
 use crate::load::Loaded;
@@ -118,6 +118,7 @@ async fn follow_with(
     watches.want(&mut inventory);
     let mut reports = Vec::new();
     let mut loaded = false;
+    let mut allowances = BTreeMap::new();
     loop {
         tokio::select! {
             () = stop.stopped() => break,
@@ -130,8 +131,11 @@ async fn follow_with(
             }
         }
         watches.want(&mut inventory);
-        if !loaded && !inventory.is_complete() {
-            continue;
+        if !loaded {
+            allow(&mut allowances, &inventory, &outlet.loaded);
+            if !inventory.is_complete() {
+                continue;
+            }
         }
         let changes = inventory.changes();
         if let Some(findings) = inventory.news() {
@@ -157,6 +161,21 @@ async fn follow_with(
     }
     watches.group.drain(GRACE).await;
     Ok(inventory.missing())
+}
+
+/// Lets readiness name what the API server does not let us read, as long as that is missing.
+fn allow(allowances: &mut BTreeMap<Watched, Condition>, inventory: &Inventory, loaded: &Condition) {
+    let refused = inventory.refused();
+    for kind in &refused {
+        allowances.entry(*kind).or_insert_with(|| loaded.beside(kind.allowed()));
+    }
+    for (kind, condition) in allowances {
+        if refused.contains(kind) {
+            condition.lost();
+        } else {
+            condition.ready();
+        }
+    }
 }
 
 /// The watches that run.

@@ -71,7 +71,7 @@ const OTHERS: &[(&str, &str)] = &[
 ];
 
 /// Says what an object of a kind that is not read would have done. Manifests hold many kinds that are nobody's business here.
-pub(super) fn report(api_version: &str, kind: &str, name: &str, out: &mut Diagnostics) {
+pub(super) fn report(api_version: &str, kind: &str, namespace: &str, name: &str, out: &mut Diagnostics) {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let known = KINDS.iter().find(|(of, one, ..)| *of == group && *one == kind);
     let (code, effect) = match known {
@@ -81,8 +81,9 @@ pub(super) fn report(api_version: &str, kind: &str, name: &str, out: &mut Diagno
             None => return,
         },
     };
+    let at = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
     out.report(code, &FieldPath::parse("kind"))
         .detail(format_args!("{kind} of {api_version} is not supported yet"))
-        .value(format_args!("{kind} {name}"))
+        .value(format_args!("{kind} {at}{name}"))
         .effect(effect);
 }

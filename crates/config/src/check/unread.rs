@@ -46,8 +46,8 @@ pub(super) fn refuse(error: &DecodeError) -> Judgement {
                 .detail(error)
                 .effect("the document has no effect");
         }
-        DecodeError::OtherKind { api_version, kind, name } => {
-            other_kinds::report(api_version, kind, name, &mut out);
+        DecodeError::OtherKind { api_version, kind, name, namespace } => {
+            other_kinds::report(api_version, kind, namespace, name, &mut out);
         }
         DecodeError::WrongShape { path, message, .. } => {
             out.report(catalogue::WRONG_SHAPE, &FieldPath::parse(path)).detail(message).effect(

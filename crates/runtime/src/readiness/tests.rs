@@ -23,6 +23,17 @@ fn a_condition_whose_part_died_stays_missing() {
 }
 
 #[test]
+fn a_condition_may_have_others_beside_it() {
+    let all = Readiness::new();
+    let read = all.condition("the site is read");
+    let may = read.beside("we may read pods");
+    read.ready();
+    assert_eq!(all.missing(), ["we may read pods"]);
+    may.ready();
+    assert!(all.is_ready());
+}
+
+#[test]
 fn closing_wins_over_every_condition() {
     let all = Readiness::new();
     let one = all.condition("one");

@@ -54,6 +54,8 @@ pub(super) struct Inventory {
     pickers: BTreeMap<ObjectKey, Selector>,
     picked: BTreeSet<ObjectKey>,
     findings: BTreeMap<ObjectKey, Vec<Diagnostic>>,
+    /// What there is to say about objects of kinds without effect.
+    remarks: BTreeMap<(Watched, Namespace, Name), Vec<Diagnostic>>,
     /// Whether findings changed since they were last asked for.
     news: bool,
     /// Whether other watches may be wanted since that was last asked.
@@ -107,6 +109,7 @@ impl Inventory {
             pickers: BTreeMap::new(),
             picked: BTreeSet::new(),
             findings: BTreeMap::new(),
+            remarks: BTreeMap::new(),
             news: true,
             rewatch: true,
             touched: BTreeSet::new(),
@@ -149,6 +152,12 @@ impl Inventory {
             .filter(|(_, followed)| !followed.done)
             .map(|(watch, _)| watch.to_string())
             .collect()
+    }
+
+    /// What is missing because the API server does not let us read it.
+    pub(super) fn refused(&self) -> BTreeSet<Watched> {
+        let refused = self.watches.iter().filter(|(_, followed)| followed.denied && !followed.done);
+        refused.map(|(watch, _)| watch.kind).collect()
     }
 
     /// How many objects are in force.
@@ -200,9 +209,7 @@ impl Inventory {
             Report::Denied => {
                 let followed = self.followed(watch);
                 followed.denied = true;
-                // The mesh can be served without these, and only without these.
-                followed.done |=
-                    matches!(kind, Watched::CustomResourceDefinition | Watched::Node | Watched::Secret);
+                followed.done |= can_be_missing(kind);
                 self.rewatch |= kind == Watched::CustomResourceDefinition;
             }
         }
@@ -235,7 +242,7 @@ impl Inventory {
             return None;
         }
         let mut all = Diagnostics::default();
-        all.extend(self.findings.values().flatten().cloned());
+        all.extend(self.findings.values().chain(self.remarks.values()).flatten().cloned());
         Some(all.finish(None))
     }
 
@@ -264,6 +271,12 @@ impl Inventory {
             }
             Watched::ConfigMap => self.set_mesh(watch, Some(value)),
             _ if kind.is_custom() && !self.is_ours(&value) => self.remove(watch, &name_of(&value)),
+            _ if !kind.has_effect() => {
+                let (namespace, name) = name_of(&value);
+                let remarks = judge(&value, &self.settings).diagnostics.finish(None);
+                let before = self.remarks.insert((kind, namespace, name), remarks.clone());
+                self.news |= before != Some(remarks);
+            }
             _ => self.judge(&value),
         }
     }
@@ -277,6 +290,9 @@ impl Inventory {
                 self.nodes.remove(name);
             }
             Watched::ConfigMap => self.set_mesh(watch, None),
+            kind if !kind.has_effect() => {
+                self.news |= self.remarks.remove(&(kind, namespace.clone(), name.clone())).is_some();
+            }
             kind => {
                 let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == kind.kind()) else {
                     return;
@@ -483,6 +499,11 @@ impl Inventory {
         }
         Arc::new(EndpointSlice { endpoints, ..EndpointSlice::clone(slice) })
     }
+}
+
+/// Whether a mesh can be served by one who may not read a kind.
+fn can_be_missing(kind: Watched) -> bool {
+    matches!(kind, Watched::CustomResourceDefinition | Watched::Node | Watched::Secret) || !kind.has_effect()
 }
 
 /// The watch of definitions.

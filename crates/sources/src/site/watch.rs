@@ -75,7 +75,7 @@ impl Outlet {
 pub(super) async fn run(client: Client, watch: Watch, outlet: Outlet, stop: Stop) {
     let watching = async {
         match watch.kind {
-            Watched::CustomResourceDefinition | Watched::Namespace | Watched::Node => {
+            kind if kind.metadata_is_enough() => {
                 Watching::<OnlyMetadata>::new(client, watch, outlet).run().await;
             }
             Watched::Pod => Watching::<OfPod>::new(client, watch, outlet).run().await,

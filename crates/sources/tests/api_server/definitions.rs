@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::server::ApiServer;
 use crate::site::{site, word};
 
-fn object(kind: &str, name: &str, spec: &Value) -> Value {
+pub(crate) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     let definition =
         definitions().iter().find(|one| one.kind == kind).expect("the kind is one of ours").resource();
     let group = definition["spec"]["group"].as_str().unwrap_or_default();
@@ -22,7 +22,7 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
 }
 
 /// One object of each kind that is taken in.
-fn good() -> Vec<(&'static str, Value)> {
+pub(crate) fn good() -> Vec<(&'static str, Value)> {
     let tls = json!({"mode": "MUTUAL", "credentialNames": ["a", "b"], "insecureSkipVerify": null});
     vec![
         (

@@ -2,5 +2,6 @@
 //! outages. The programs are those of the test cluster.
 
 mod definitions;
+mod roles;
 mod server;
 mod site;

@@ -18,9 +18,12 @@ use tokio::time::{sleep, timeout};
 /// How long something may take to come up or to come about.
 pub(crate) const LONGEST: Duration = Duration::from_mins(2);
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 /// The token of somebody who may do everything.
 const TOKEN: &str = "all-powerful";
+/// The token of somebody who may do what roles say, and the name that they are bound to.
+const READER_TOKEN: &str = "reader-of-much";
+pub(crate) const READER: &str = "reader";
 
 /// An API server.
 pub(crate) struct ApiServer {
@@ -59,15 +62,17 @@ impl ApiServer {
         std::fs::write(folder.path().join("accounts.pub"), key.public_key_pem())?;
         std::fs::write(
             folder.path().join("tokens.csv"),
-            format!("{TOKEN},admin,admin,\"system:masters\"\n"),
+            format!("{TOKEN},admin,admin,\"system:masters\"\n{READER_TOKEN},{READER},{READER}\n"),
         )?;
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "x",
-            "clusters": [{"name": "x", "cluster": {"server": format!("https://127.0.0.1:{port}"), "insecure-skip-tls-verify": true}}],
-            "users": [{"name": "x", "user": {"token": TOKEN}}],
-            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-        });
-        std::fs::write(folder.path().join("kubeconfig"), config.to_string())?;
+        for (file, token) in [("kubeconfig", TOKEN), (READER, READER_TOKEN)] {
+            let config = json!({
+                "apiVersion": "v1", "kind": "Config", "current-context": "x",
+                "clusters": [{"name": "x", "cluster": {"server": format!("https://127.0.0.1:{port}"), "insecure-skip-tls-verify": true}}],
+                "users": [{"name": "x", "user": {"token": token}}],
+                "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+            });
+            std::fs::write(folder.path().join(file), config.to_string())?;
+        }
         let accounts = path(&folder, "accounts.key");
         let own = [
             ("--etcd-servers", etcd.as_str()),
@@ -98,6 +103,11 @@ impl ApiServer {
     /// How it is reached.
     pub(crate) fn access(&self) -> Access {
         Access::Kubeconfig(self.folder.path().join("kubeconfig"))
+    }
+
+    /// How it is reached by somebody who may do what roles say.
+    pub(crate) fn reader(&self) -> Access {
+        Access::Kubeconfig(self.folder.path().join(READER))
     }
 
     /// Kills it; etcd stays.

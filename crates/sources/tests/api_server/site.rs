@@ -26,9 +26,10 @@ pub(crate) fn site(server: &ApiServer) -> Site {
 }
 
 /// Who hears of changes.
-struct Heard {
+pub(crate) struct Heard {
     inbox: mpsc::Receiver<Vec<Change>>,
-    findings: watch::Receiver<Arc<[Diagnostic]>>,
+    pub(crate) findings: watch::Receiver<Arc<[Diagnostic]>>,
+    pub(crate) readiness: Readiness,
     group: Group,
     stopper: Stopper,
 }
@@ -42,26 +43,27 @@ pub(crate) fn word(change: &Change) -> String {
 }
 
 impl Heard {
-    fn new(site: Site) -> Self {
+    pub(crate) fn new(site: Site) -> Self {
         let (changes, inbox) = mpsc::channel(64);
         let (outlet, findings) = watch::channel::<Arc<[Diagnostic]>>(Arc::from([]));
         let (stopper, stop) = Stop::pair();
-        let loaded = Readiness::new().condition("the site is read");
+        let readiness = Readiness::new();
+        let loaded = readiness.condition("the site is read");
         let outlet = Outlet { changes, findings: outlet, loaded };
         let group = Group::new("test");
         group.spawn("site", async move {
             follow(site, outlet, stop).await.expect("the kubeconfig is sound");
         });
-        Self { inbox, findings, group, stopper }
+        Self { inbox, findings, readiness, group, stopper }
     }
 
-    async fn batch(&mut self) -> Result<Vec<String>> {
+    pub(crate) async fn batch(&mut self) -> Result<Vec<String>> {
         let batch = timeout(LONGEST, self.inbox.recv()).await.context("nothing was told")?;
         Ok(batch.context("the site is not followed any more")?.iter().map(word).collect())
     }
 
     /// Everything that is told until this is, this included.
-    async fn until(&mut self, wanted: &str) -> Result<BTreeSet<String>> {
+    pub(crate) async fn until(&mut self, wanted: &str) -> Result<BTreeSet<String>> {
         let mut words = BTreeSet::new();
         while !words.contains(wanted) {
             let batch =
@@ -71,28 +73,33 @@ impl Heard {
         Ok(words)
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stopper.stop();
         assert_eq!(self.group.drain(LONGEST).await, 0, "it stops when it is told to");
     }
 }
 
-fn definition(kind: &str) -> Value {
+pub(crate) fn definition(kind: &str) -> Value {
     definitions().iter().find(|one| one.kind == kind).expect("the kind is one of ours").resource()
 }
 
-fn namespace(name: &str) -> Value {
+pub(crate) fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 }
 
-fn virtual_service(name: &str) -> Value {
+pub(crate) fn virtual_service(name: &str) -> Value {
     json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": "shop"},
         "spec": {"hosts": ["cart"], "http": [{"route": [{"destination": {"host": "cart"}}]}]}
     })
 }
 
-fn set(words: &[&str]) -> BTreeSet<String> {
+/// What of it is about routes. API servers make objects of their own when they come up.
+pub(crate) fn routes(words: BTreeSet<String>) -> BTreeSet<String> {
+    words.into_iter().filter(|word| word[1..].starts_with("VirtualService")).collect()
+}
+
+pub(crate) fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 

@@ -308,6 +308,43 @@ fn who_may_not_see_definitions_watches_all_kinds() {
 }
 
 #[test]
+fn objects_of_kinds_without_effect_are_named() {
+    let mut inventory = empty();
+    inventory.news();
+    let filter = |revision: Option<&str>| {
+        let labels = revision.map(|revision| json!({ "istio.io/rev": revision }));
+        json!({"metadata": {"name": "limits", "namespace": "shop", "labels": labels}})
+    };
+    let said = |inventory: &mut Inventory| -> Option<Vec<String>> {
+        let news = inventory.news()?;
+        Some(
+            news.iter()
+                .map(|one| format!("{} {}", one.code.id, one.value.as_deref().unwrap_or("")))
+                .collect(),
+        )
+    };
+    apply(&mut inventory, Watched::EnvoyFilter, filter(None));
+    assert_eq!(said(&mut inventory).unwrap(), ["PH0003 EnvoyFilter shop/limits"]);
+    apply(&mut inventory, Watched::EnvoyFilter, filter(Some("default")));
+    assert_eq!(said(&mut inventory), None, "it is the same");
+    apply(&mut inventory, Watched::EnvoyFilter, filter(Some("canary")));
+    assert_eq!(said(&mut inventory).unwrap(), [""; 0], "it is another's");
+    apply(&mut inventory, Watched::EnvoyFilter, filter(None));
+    tell(&mut inventory, &Watch::all(Watched::EnvoyFilter), Vec::new());
+    assert_eq!(said(&mut inventory).unwrap(), [""; 0]);
+    assert_eq!(words(&mut inventory), [""; 0]);
+
+    let mut fresh = Inventory::new(&site());
+    fresh.wanted();
+    for kind in [Watched::WasmPlugin, Watched::Service] {
+        fresh.take(&Watch::all(kind), Report::Denied);
+    }
+    assert_eq!(fresh.refused(), BTreeSet::from([Watched::Service]));
+    tell(&mut fresh, &Watch::all(Watched::Service), Vec::new());
+    assert!(fresh.refused().is_empty());
+}
+
+#[test]
 fn secrets_are_read_where_gateways_run() {
     let mut inventory = empty();
     let secrets = |inventory: &mut Inventory| -> Option<Vec<String>> {
