@@ -70,6 +70,56 @@ impl Shape for OnlyMetadata {
     const METADATA_ONLY: bool = true;
 }
 
+/// Of a service, where it is, what it picks and how it wants to be reached.
+#[derive(Clone, Debug)]
+pub(super) enum OfService {}
+
+impl Shape for OfService {
+    const KEEP: Keep = Keep::Only(&[
+        ("apiVersion", Keep::Whole),
+        ("kind", Keep::Whole),
+        ("metadata", METADATA),
+        (
+            "spec",
+            Keep::Only(&[
+                ("type", Keep::Whole),
+                ("clusterIP", Keep::Whole),
+                ("clusterIPs", Keep::Whole),
+                ("externalName", Keep::Whole),
+                ("ports", Keep::Without(&["nodePort"])),
+                ("selector", Keep::Whole),
+                ("publishNotReadyAddresses", Keep::Whole),
+                ("trafficDistribution", Keep::Whole),
+                ("internalTrafficPolicy", Keep::Whole),
+            ]),
+        ),
+    ]);
+}
+
+/// Of a slice, its endpoints and who is behind them.
+#[derive(Clone, Debug)]
+pub(super) enum OfEndpointSlice {}
+
+impl Shape for OfEndpointSlice {
+    const KEEP: Keep = Keep::Only(&[
+        ("apiVersion", Keep::Whole),
+        ("kind", Keep::Whole),
+        ("metadata", METADATA),
+        ("addressType", Keep::Whole),
+        (
+            "endpoints",
+            Keep::Only(&[
+                ("addresses", Keep::Whole),
+                ("conditions", Keep::Whole),
+                ("nodeName", Keep::Whole),
+                ("zone", Keep::Whole),
+                ("targetRef", Keep::Only(&[("kind", Keep::Whole), ("name", Keep::Whole)])),
+            ]),
+        ),
+        ("ports", Keep::Whole),
+    ]);
+}
+
 /// All that its author wrote.
 #[derive(Clone, Debug)]
 pub(super) enum Written {}
@@ -81,9 +131,6 @@ impl Shape for Written {
         ("metadata", METADATA),
         ("spec", Keep::Whole),
         ("data", Keep::Whole),
-        ("addressType", Keep::Whole),
-        ("endpoints", Keep::Whole),
-        ("ports", Keep::Whole),
     ]);
 }
 
@@ -322,67 +369,4 @@ impl<'de> Visitor<'de> for Cut<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{from_str, from_value, json};
-
-    use super::*;
-
-    #[test]
-    fn of_a_pod_is_kept_what_is_read() {
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "a", "namespace": "b", "resourceVersion": "7", "managedFields": [{"manager": "x"}],
-                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "c": "d"}},
-            "spec": {"nodeName": "n", "volumes": [{"name": "v"}], "containers": [
-                {"name": "app", "env": [{"name": "PASSWORD", "value": "1"}], "ports": [{"name": "http", "containerPort": 80, "hostIP": "::"}]}]},
-            "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True", "message": "m"}], "containerStatuses": []}
-        });
-        let item: Item<OfPod> = from_value(pod).unwrap();
-        assert_eq!(item.version(), Some("7"));
-        assert_eq!(
-            item.value,
-            json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": "a", "namespace": "b", "resourceVersion": "7", "annotations": {"c": "d"}},
-                "spec": {"nodeName": "n", "containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 80}]}]},
-                "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
-            })
-        );
-    }
-
-    #[test]
-    fn other_entries_of_a_secret_are_not_kept_and_none_is_shown() {
-        let secret = json!({"metadata": {"name": "a"}, "type": "Opaque", "data": {"tls.key": "a2V5", "password": "c2VjcmV0"}});
-        let item: Item<OfSecret> = from_value(secret).unwrap();
-        assert_eq!(item.value["data"], json!({"tls.key": "a2V5"}));
-        let shown = format!("{item:?}");
-        assert!(shown.contains('a') && !shown.contains("a2V5"), "{shown}");
-    }
-
-    #[test]
-    fn no_content_makes_decoding_fail() {
-        let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
-        for spec in ["null", "[1.5, -3, 18446744073709551615, \"\\u0000\"]", &deep, "1e300"] {
-            let text = format!(
-                "{{\"metadata\": {{\"name\": \"a\", \"labels\": 3}}, \"spec\": {spec}, \"status\": {deep}}}"
-            );
-            let item: Item<Written> = from_str(&text).unwrap();
-            assert_eq!(item.meta.name.as_deref(), Some("a"));
-            assert!(item.value.get("status").is_none());
-        }
-        for value in [json!({}), json!({"metadata": null}), json!({"metadata": {"name": 7}})] {
-            let item: Item<Written> = from_value(value).unwrap();
-            assert_eq!(item.meta.name, None);
-        }
-    }
-
-    #[test]
-    fn what_nests_too_deeply_is_refused_by_the_judge() {
-        let deep = format!("{}1{}", "[".repeat(MAXIMUM_DEPTH + 5), "]".repeat(MAXIMUM_DEPTH + 5));
-        let text = format!(
-            "{{\"apiVersion\": \"networking.istio.io/v1\", \"kind\": \"Gateway\", \"metadata\": {{\"name\": \"a\"}}, \"spec\": {deep}}}"
-        );
-        let item: Item<Written> = from_str(&text).unwrap();
-        assert!(matches!(pilothouse_api::decode(&item.value), Err(pilothouse_api::DecodeError::TooLarge)));
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! One watch: everything there is, then what changes, for ever.
 //!
 //! The API server is asked to stream what there is and to go on from there; one that cannot is asked for pages. A watch that ends
-//! goes on where it ended. Whatever goes wrong is tried again, after a while that grows with each failure in a row.
+//! goes on where it ended. Whatever goes wrong is tried again, after a while that grows with each failure in a row; where the API
+//! server says when to come back, then.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -10,14 +11,18 @@ use futures::{Stream, StreamExt as _};
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::core::Status;
 use kube::{Api, Client, Error};
-use pilothouse_runtime::{Stop, entropy};
+use pilothouse_runtime::Stop;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
-use super::item::{Item, OfPod, OfSecret, OnlyMetadata, Shape, Written};
+use super::item::{Item, OfEndpointSlice, OfPod, OfSecret, OfService, OnlyMetadata, Shape, Written};
 use super::kinds::{Watch, Watched};
+
+mod pause;
+
+use pause::Pause;
 
 /// How long the API server serves one watch request, in seconds.
 const SERVED: u32 = 290;
@@ -27,10 +32,8 @@ const SILENT: Duration = Duration::from_mins(5);
 const SILENT_AT_FIRST: Duration = Duration::from_mins(1);
 /// Objects on one page.
 const PAGE: u32 = 500;
-/// The wait after the first failure.
-const SHORTEST: Duration = Duration::from_millis(100);
-/// The longest wait.
-const LONGEST: Duration = Duration::from_secs(10);
+/// Answers in a row by which the API server puts us off before somebody hears of it.
+const PUT_OFF: u32 = 3;
 /// A watch that ends sooner, without a word, counts as a failure; one that does not is well.
 const TOO_SOON: Duration = Duration::from_secs(1);
 
@@ -78,6 +81,8 @@ pub(super) async fn run(client: Client, watch: Watch, outlet: Outlet, stop: Stop
             kind if kind.metadata_is_enough() => {
                 Watching::<OnlyMetadata>::new(client, watch, outlet).run().await;
             }
+            Watched::Service => Watching::<OfService>::new(client, watch, outlet).run().await,
+            Watched::EndpointSlice => Watching::<OfEndpointSlice>::new(client, watch, outlet).run().await,
             Watched::Pod => Watching::<OfPod>::new(client, watch, outlet).run().await,
             Watched::Secret => Watching::<OfSecret>::new(client, watch, outlet).run().await,
             _ => Watching::<Written>::new(client, watch, outlet).run().await,
@@ -98,6 +103,8 @@ struct Watching<S> {
     attempt: usize,
     /// Whether the API server can stream what there is.
     streams: bool,
+    /// Whether its memory of the kind lags behind its store, so that it is better asked for pages this time.
+    lags: bool,
     pause: Pause,
 }
 
@@ -115,6 +122,10 @@ enum Trouble {
     NotThere,
     /// We may not.
     Denied(String),
+    /// Its memory of the kind is older than what it has to tell, and did not catch up in the time that it gives itself.
+    Lags(String),
+    /// It says when to come back.
+    PutOff(Duration, String),
     /// Anything else.
     Failed(String),
 }
@@ -130,11 +141,16 @@ impl From<Error> for Trouble {
 
 impl From<&Status> for Trouble {
     fn from(status: &Status) -> Self {
-        match status.code {
-            404 => Self::NotThere,
-            410 => Self::Forgotten,
-            401 | 403 => Self::Denied(status.message.clone()),
-            _ => Self::Failed(format!("{} {}", status.code, status.message)),
+        let why = || format!("{} {}", status.code, status.message);
+        let details = status.details.as_ref();
+        let after = details.map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0);
+        match (status.code, after) {
+            (404, _) => Self::NotThere,
+            (410, _) => Self::Forgotten,
+            (401 | 403, _) => Self::Denied(status.message.clone()),
+            (504, _) => Self::Lags(why()),
+            (_, Some(seconds)) => Self::PutOff(Duration::from_secs(seconds.into()), why()),
+            _ => Self::Failed(why()),
         }
     }
 }
@@ -142,12 +158,13 @@ impl From<&Status> for Trouble {
 impl<S: Shape> Watching<S> {
     fn new(client: Client, watch: Watch, outlet: Outlet) -> Self {
         let api = api(&client, &watch, 0);
-        Self { client, watch, outlet, api, attempt: 0, streams: true, pause: Pause::default() }
+        Self { client, watch, outlet, api, attempt: 0, streams: true, lags: false, pause: Pause::default() }
     }
 
     async fn run(mut self) {
         loop {
-            let trouble = if self.streams { self.by_stream().await } else { self.by_pages().await };
+            let by_pages = !self.streams || std::mem::take(&mut self.lags);
+            let trouble = if by_pages { self.by_pages().await } else { self.by_stream().await };
             self.ease(trouble).await;
         }
     }
@@ -167,18 +184,28 @@ impl<S: Shape> Watching<S> {
                 self.outlet.send(Report::NotThere).await;
             }
             Trouble::Denied(why) => {
-                self.complain(&why);
+                self.complain(&why, 0);
                 self.outlet.send(Report::Denied).await;
             }
-            Trouble::Silent => self.complain("it says nothing"),
-            Trouble::Failed(why) => self.complain(&why),
+            Trouble::Silent => self.complain("it says nothing", 0),
+            // Pages are taken from the store where the memory does not catch up, so they come in any case.
+            Trouble::Lags(why) => {
+                self.complain(&why, PUT_OFF);
+                self.lags = true;
+            }
+            Trouble::PutOff(after, why) => {
+                self.complain(&why, PUT_OFF);
+                sleep(self.pause.told(after)).await;
+                return;
+            }
+            Trouble::Failed(why) => self.complain(&why, 0),
         }
         sleep(self.pause.next()).await;
     }
 
-    /// Once for each row of failures; the rest is for those who look closely.
-    fn complain(&self, why: &str) {
-        if self.pause.failures == 0 {
+    /// Once for each row of failures, after so many; the rest is for those who look closely.
+    fn complain(&self, why: &str, after: u32) {
+        if self.pause.failures == after {
             warn!(watch = %self.watch, why, "the API server does not tell; what is known holds, and it is asked again");
         } else {
             debug!(watch = %self.watch, why, failures = self.pause.failures, "still not");
@@ -260,9 +287,13 @@ impl<S: Shape> Watching<S> {
         loop {
             match trouble {
                 Trouble::Ended | Trouble::Silent => {}
-                Trouble::Failed(why) => {
-                    self.complain(&why);
+                Trouble::Failed(why) | Trouble::Lags(why) => {
+                    self.complain(&why, 0);
                     sleep(self.pause.next()).await;
+                }
+                Trouble::PutOff(after, why) => {
+                    self.complain(&why, PUT_OFF);
+                    sleep(self.pause.told(after)).await;
                 }
                 other => return other,
             }
@@ -358,43 +389,5 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// How long to wait after failures.
-#[derive(Debug, Default)]
-struct Pause {
-    /// How many there were in a row.
-    failures: u32,
-}
-
-impl Pause {
-    /// Counts a failure. The wait doubles with each up to the longest; a part of it is drawn, so that many watches of many replicas
-    /// do not come back at the same moment.
-    fn next(&mut self) -> Duration {
-        let whole = SHORTEST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
-        self.failures = self.failures.saturating_add(1);
-        let [drawn] = entropy::bytes::<1>();
-        whole.mul_f64(0.5 + 0.5 * f64::from(drawn) / 255.0)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_and_are_bounded() {
-        let mut pause = Pause::default();
-        let waits: Vec<_> = (0..40).map(|_| pause.next()).collect();
-        assert!(waits[0] >= SHORTEST / 2 && waits[0] <= SHORTEST, "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait <= LONGEST), "{waits:?}");
-        assert!(waits[20..].iter().all(|wait| *wait >= LONGEST / 2), "{waits:?}");
-    }
-
-    #[test]
-    fn each_answer_leads_to_the_right_remedy() {
-        let of = |code: u16| Trouble::from(&Status { code, ..Status::default() });
-        assert!(matches!(of(404), Trouble::NotThere));
-        assert!(matches!(of(410), Trouble::Forgotten));
-        assert!(matches!(of(403), Trouble::Denied(_)));
-        assert!(matches!(of(500), Trouble::Failed(_)) && matches!(of(429), Trouble::Failed(_)));
-    }
-}
+mod tests;

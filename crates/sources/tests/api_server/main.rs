@@ -2,6 +2,7 @@
 //! outages. The programs are those of the test cluster.
 
 mod definitions;
+mod relist;
 mod roles;
 mod server;
 mod site;

@@ -6,9 +6,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt as _;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::core::ApiResource;
-use kube::{Api, Client};
+use kube::{Api, Client, Config};
 use pilothouse_sources::{Access, connect};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,6 +34,7 @@ pub(crate) struct ApiServer {
     programs: PathBuf,
     flags: Vec<String>,
     client: Client,
+    store: Client,
     server: Child,
     /// Ended by being dropped.
     _etcd: Child,
@@ -95,7 +99,8 @@ impl ApiServer {
         let server = spawn(&programs, "kube-apiserver", &flags, &folder)?;
         let access = Access::Kubeconfig(folder.path().join("kubeconfig"));
         let client = connect(&access).await?;
-        let server = Self { folder, programs, flags, client, server, _etcd: running_etcd };
+        let store = Client::try_from(Config::new(etcd.parse()?))?;
+        let server = Self { folder, programs, flags, client, store, server, _etcd: running_etcd };
         server.ready().await?;
         Ok(server)
     }
@@ -110,6 +115,38 @@ impl ApiServer {
         Access::Kubeconfig(self.folder.path().join(READER))
     }
 
+    /// Takes an object away behind the back of the API server, as nobody should, and lets its store forget all that was.
+    pub(crate) async fn take_away_and_compact(&self, key: &str) -> Result<()> {
+        let key = STANDARD.encode(key);
+        let gone = self.ask_store("/v3/kv/deleterange", &json!({ "key": key })).await?;
+        if gone["deleted"] != json!("1") {
+            bail!("nothing was deleted: {gone}");
+        }
+        let revision = &gone["header"]["revision"];
+        self.ask_store("/v3/kv/compaction", &json!({"revision": revision, "physical": true})).await?;
+        Ok(())
+    }
+
+    async fn ask_store(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = http::Request::post(path).body(body.to_string().into_bytes())?;
+        Ok(self.store.request(request).await?)
+    }
+
+    /// The newest version of the objects of a kind.
+    pub(crate) async fn version(&self, like: &Value) -> Result<String> {
+        let all = self.api(like).list(&ListParams::default()).await?;
+        Ok(all.metadata.resource_version.unwrap_or_default())
+    }
+
+    /// What the API server answers to somebody who wants to hear what happened since a version.
+    pub(crate) async fn since(&self, object: &Value, version: &str) -> Result<String> {
+        let mut events = std::pin::pin!(self.api(object).watch(&WatchParams::default(), version).await?);
+        match timeout(LONGEST, events.next()).await? {
+            Some(Ok(WatchEvent::Error(status))) => Ok(format!("{} {}", status.code, status.reason)),
+            other => bail!("{other:?}"),
+        }
+    }
+
     /// Kills it; etcd stays.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.server.kill().await.context("killing kube-apiserver")
@@ -119,6 +156,12 @@ impl ApiServer {
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.server = spawn(&self.programs, "kube-apiserver", &self.flags, &self.folder)?;
         self.ready().await
+    }
+
+    /// Starts it again with further flags.
+    pub(crate) async fn restart_with(&mut self, flags: &[&str]) -> Result<()> {
+        self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self.restart().await
     }
 
     /// Waits until it answers, and serves what it was made with.
