@@ -1,9 +1,10 @@
-//! The roots of the mesh in every namespace, as the ConfigMap that pods mount.
+//! The roots of the mesh in every namespace, as the ConfigMap that pods mount. Where the mesh settings select namespaces
+//! (`discoverySelectors`), in those.
 //!
 //! A pod whose namespace lacks it cannot start, and the race between a new namespace and its first pod is common. So it is
 //! written as soon as the namespace is seen, and what fails is tried again for ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Error, ResourceExt};
+use pilothouse_base::Labels;
 use pilothouse_ca::Trust;
+use pilothouse_config::NamespaceSelector;
 use pilothouse_runtime::{Group, Stop};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -39,8 +42,8 @@ const WAITING: usize = 256;
 /// What is seen of the cluster.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Namespaces that are not being deleted; none before they were listed.
-    namespaces: Option<BTreeSet<String>>,
+    /// Namespaces that are not being deleted, with their labels; none before they were listed.
+    namespaces: Option<BTreeMap<String, Labels>>,
     /// What the ConfigMap of a namespace holds; none before they were listed.
     held: Option<BTreeMap<String, Option<String>>>,
 }
@@ -48,13 +51,16 @@ struct Seen {
 impl Seen {
     fn namespace(&mut self, event: Event<Namespace>) {
         let is_there = |namespace: &Namespace| namespace.metadata.deletion_timestamp.is_none();
+        let entry = |namespace: &Namespace| {
+            let labels = namespace.labels().iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            (namespace.name_any(), labels.collect::<Labels>())
+        };
         match event {
             Event::All(all) => {
-                self.namespaces =
-                    Some(all.iter().filter(|one| is_there(one)).map(ResourceExt::name_any).collect());
+                self.namespaces = Some(all.iter().filter(|one| is_there(one)).map(entry).collect());
             }
             Event::Applied(one) if is_there(&one) => {
-                self.namespaces.get_or_insert_default().insert(one.name_any());
+                self.namespaces.get_or_insert_default().extend([entry(&one)]);
             }
             Event::Applied(one) | Event::Deleted(one) => {
                 self.namespaces.get_or_insert_default().remove(&one.name_any());
@@ -79,21 +85,24 @@ impl Seen {
         }
     }
 
-    /// The namespaces where something is to be written.
-    fn lacking(&self, roots: &str) -> Vec<String> {
+    /// The namespaces where something is to be written. Those that are not selected any more keep what they have.
+    fn lacking(&self, roots: &str, selectors: &[NamespaceSelector]) -> Vec<String> {
         let (Some(namespaces), Some(held)) = (&self.namespaces, &self.held) else { return Vec::new() };
-        let lacks = |namespace: &&String| {
+        let lacks = |(namespace, labels): &(&String, &Labels)| {
             !LEFT_OUT.contains(&namespace.as_str())
+                && (selectors.is_empty() || selectors.iter().any(|one| one.matches(labels)))
                 && held.get(*namespace).is_none_or(|content| content.as_deref() != Some(roots))
         };
-        namespaces.iter().filter(lacks).cloned().collect()
+        namespaces.iter().filter(lacks).map(|(namespace, _)| namespace.clone()).collect()
     }
 }
 
-/// Keeps the roots in every namespace while `leads` says so, until stop is said.
+/// Keeps the roots in every namespace that is selected while `leads` says so, until stop is said. Nothing is written before it is
+/// known which namespaces are; without selectors all are.
 pub async fn distribute(
     client: Client,
     mut trust: watch::Receiver<Arc<Trust>>,
+    mut selectors: watch::Receiver<Option<Arc<[NamespaceSelector]>>>,
     mut leads: watch::Receiver<bool>,
     stop: Stop,
 ) -> Result<(), Infallible> {
@@ -114,6 +123,7 @@ pub async fn distribute(
             Some(event) = maps.recv() => seen.config_map(event),
             Ok(()) = trust.changed() => {}
             Ok(()) = leads.changed() => {}
+            Ok(()) = selectors.changed() => {}
             () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
         }
         while let Ok(event) = namespaces.try_recv() {
@@ -127,10 +137,9 @@ pub async fn distribute(
         }
         again = None;
         let wanted = trust.borrow_and_update().roots().pem().to_owned();
-        if !*leads.borrow_and_update() {
-            continue;
-        }
-        let failed = write(&client, seen.lacking(&wanted), &wanted, &mut seen).await;
+        let selected = selectors.borrow_and_update().clone();
+        let (true, Some(selected)) = (*leads.borrow_and_update(), selected) else { continue };
+        let failed = write(&client, seen.lacking(&wanted, &selected), &wanted, &mut seen).await;
         match failed {
             None => pause.well(),
             Some(why) => {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use pilothouse_ca::Trust;
+use pilothouse_config::NamespaceSelector;
 use pilothouse_controllers::authority::CaSecrets;
 use pilothouse_controllers::lease::{self, Candidate};
 use pilothouse_controllers::{Client, bundles, roots, tokens};
@@ -75,6 +76,7 @@ impl Cluster {
         replica: String,
         clock: Clock,
         trust: watch::Receiver<Arc<Trust>>,
+        selectors: watch::Receiver<Option<Arc<[NamespaceSelector]>>>,
         tasks: &mut Tasks,
     ) {
         let Self { client, namespace, revision } = self;
@@ -83,7 +85,8 @@ impl Cluster {
         let (leads_in, leads) = watch::channel(false);
         let candidate = Candidate { namespace, name, holder: replica };
         tasks.spawn("lease", lease::hold(client.clone(), candidate, clock, leads_in, tasks.stop()));
-        tasks.spawn("roots", roots::distribute(client.clone(), trust.clone(), leads, tasks.stop()));
+        let distribute = roots::distribute(client.clone(), trust.clone(), selectors, leads, tasks.stop());
+        tasks.spawn("roots", distribute);
         tasks.spawn("bundles", bundles::keep(client, revision, trust, tasks.stop()));
     }
 }

@@ -310,6 +310,7 @@ async fn daemon(mut settings: Settings, source: Source, arguments: &Arguments) -
     let (stopper, stop) = Stop::pair();
     let mut tasks = Tasks::new(&stop).with_grace(settings.limits.drain * 3);
     tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
+    let (selectors, selected) = slot::channel(None);
     let daemon = match &source {
         Source::Site(site) if arguments.keys() == KeysFrom::Cluster => {
             let cluster = Cluster::connect(site).await?;
@@ -318,7 +319,7 @@ async fn daemon(mut settings: Settings, source: Source, arguments: &Arguments) -
             let Some(keys) = cluster.keys(&settings, &clock, &mut tasks).await? else { return Ok(()) };
             let daemon = Daemon::bind_with(settings, process, keys).await;
             let daemon = daemon.map_err(|error| not_started(&error))?;
-            cluster.write(arguments.replica()?, clock, daemon.trust(), &mut tasks);
+            cluster.write(arguments.replica()?, clock, daemon.trust(), selected, &mut tasks);
             daemon
         }
         _ => Daemon::bind(settings, process).await.map_err(|error| not_started(&error))?,
@@ -326,7 +327,7 @@ async fn daemon(mut settings: Settings, source: Source, arguments: &Arguments) -
 
     let (changes, inbox) = mpsc::channel(BATCHES);
     let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
-    let outlet = Outlet { changes, findings, loaded };
+    let outlet = Outlet { changes, findings, selectors, loaded };
     match source {
         Source::Folder(directory) => tasks.spawn("directory", watch(directory, outlet, tasks.stop())),
         Source::Site(site) => tasks.spawn("site", follow(site, outlet, tasks.stop())),

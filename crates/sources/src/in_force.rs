@@ -95,6 +95,11 @@ impl InForce {
             .map(|(key, known)| (key, &known.object))
     }
 
+    /// Which namespaces count; without any all do.
+    pub(crate) fn selectors(&self) -> &[NamespaceSelector] {
+        &self.selectors
+    }
+
     /// How many objects are in force.
     pub(crate) fn len(&self) -> usize {
         self.known.values().filter(|known| known.told).count()

@@ -89,7 +89,8 @@ pub async fn load_site(site: &Site) -> Result<Loaded, SiteError> {
     client.apiserver_version().await.map_err(|error| SiteError::Unreachable(Box::new(error)))?;
     let (changes, mut inbox) = mpsc::channel(1);
     let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
-    let outlet = Outlet { changes, findings, loaded: Readiness::new().condition("the site is read") };
+    let loaded = Readiness::new().condition("the site is read");
+    let outlet = Outlet { changes, findings, selectors: slot::Sender::new(None), loaded };
     let (stopper, stop) = Stop::pair();
     let following = follow_with(client, site, &outlet, &stop);
     let first = async {
@@ -138,6 +139,14 @@ async fn follow_with(
             }
         }
         let changes = inventory.changes();
+        let selectors = inventory.selectors();
+        outlet.selectors.send_if_modified(|known| {
+            let is_new = known.as_deref() != Some(selectors);
+            if is_new {
+                *known = Some(selectors.into());
+            }
+            is_new
+        });
         if let Some(findings) = inventory.news() {
             outlet.findings.send_replace(findings.into());
         }

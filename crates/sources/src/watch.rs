@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pilothouse_config::NamespaceSelector;
 use pilothouse_diag::Diagnostic;
 use pilothouse_runtime::{Condition, Stop};
 use pilothouse_world::Change;
@@ -52,6 +53,9 @@ pub struct Outlet {
     pub changes: mpsc::Sender<Vec<Change>>,
     /// Everything there is to say about the files now.
     pub findings: slot::Sender<Arc<[Diagnostic]>>,
+    /// Which namespaces count, by the mesh settings (`discoverySelectors`); said before the first batch, empty for all. Only
+    /// followed sites say so.
+    pub selectors: slot::Sender<Option<Arc<[NamespaceSelector]>>>,
     /// Met once the first batch is sent.
     pub loaded: Condition,
 }

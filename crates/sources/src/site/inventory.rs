@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use pilothouse_base::{Kind, Labels, Locality, Name, Namespace, ObjectKey, Selector};
 use pilothouse_config::endpoint::SliceEndpoint;
-use pilothouse_config::{CheckSettings, EndpointSlice, Object, Outcome, Pod, Sidecar, judge};
+use pilothouse_config::{
+    CheckSettings, EndpointSlice, NamespaceSelector, Object, Outcome, Pod, Sidecar, judge,
+};
 use pilothouse_diag::{Diagnostic, Diagnostics};
 use pilothouse_world::Change;
 use serde_json::Value;
@@ -158,6 +160,11 @@ impl Inventory {
     pub(super) fn refused(&self) -> BTreeSet<Watched> {
         let refused = self.watches.iter().filter(|(_, followed)| followed.denied && !followed.done);
         refused.map(|(watch, _)| watch.kind).collect()
+    }
+
+    /// Which namespaces count.
+    pub(super) fn selectors(&self) -> &[NamespaceSelector] {
+        self.in_force.selectors()
     }
 
     /// How many objects are in force.

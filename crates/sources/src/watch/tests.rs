@@ -34,7 +34,8 @@ impl Followed {
         let readiness = Readiness::new();
         let loaded = readiness.condition("the folder is read");
         let directory = Directory { folder: folder.path().to_owned(), domain: "cluster.local".to_owned() };
-        let outlet = Outlet { changes: changes_out, findings: findings_out, loaded };
+        let selectors = slot::Sender::new(None);
+        let outlet = Outlet { changes: changes_out, findings: findings_out, selectors, loaded };
         tasks.spawn("directory", watch(directory, outlet, tasks.stop()));
         Self { folder, changes, findings, readiness, stopper, tasks }
     }
@@ -180,7 +181,8 @@ async fn a_folder_that_does_not_exist_is_an_error() {
     let directory = Directory { folder: missing, domain: "cluster.local".to_owned() };
     let (changes, _inbox) = mpsc::channel(1);
     let (findings, _latest) = slot::channel(Arc::from([]));
-    let outlet = Outlet { changes, findings, loaded: Readiness::new().condition("the folder is read") };
+    let loaded = Readiness::new().condition("the folder is read");
+    let outlet = Outlet { changes, findings, selectors: slot::Sender::new(None), loaded };
     let (_stopper, stop) = Stop::pair();
     let error: TaskError = watch(directory, outlet, stop).await.unwrap_err().into();
     assert!(error.to_string().contains("none"), "{error}");

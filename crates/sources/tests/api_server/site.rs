@@ -49,7 +49,7 @@ impl Heard {
         let (stopper, stop) = Stop::pair();
         let readiness = Readiness::new();
         let loaded = readiness.condition("the site is read");
-        let outlet = Outlet { changes, findings: outlet, loaded };
+        let outlet = Outlet { changes, findings: outlet, selectors: watch::Sender::new(None), loaded };
         let group = Group::new("test");
         group.spawn("site", async move {
             follow(site, outlet, stop).await.expect("the kubeconfig is sound");
