@@ -20,5 +20,5 @@ pub mod select;
 
 pub use pod::{
     Injected, Interception, Outcome, Owner, Problem, ProxyConfig, ProxyConfigObject, Refused, Request,
-    Settings, Skip, inject,
+    Settings, Skip, heeded, ignored, inject,
 };

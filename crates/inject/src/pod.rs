@@ -31,6 +31,7 @@ pub use owner::Owner;
 pub use problem::{Problem, Refused};
 pub use proxy_config::{Interception, ProxyConfig, ProxyConfigObject};
 pub use settings::Settings;
+pub use wishes::{heeded, ignored};
 
 use crate::bootstrap::Role;
 use labels::{Labels, texts};

@@ -213,7 +213,29 @@ fn read(path: &Path) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    /// What is said of annotations in files, in `docs/reference/support.md` and by the webhook is one thing.
+    #[test]
+    fn annotations_have_an_effect_where_injection_acts_on_them() {
+        let published: BTreeMap<&str, _> = pilothouse_api::catalogue::fields()
+            .filter(|field| field.kind == "annotation")
+            .map(|field| (field.path, field.reason()))
+            .collect();
+        for name in pilothouse_inject::heeded() {
+            assert_eq!(published.get(name), Some(&None), "{name}");
+        }
+        for name in pilothouse_inject::ignored() {
+            assert_ne!(published.get(name), Some(&None), "{name}");
+        }
+        let elsewhere = ["networking.istio.io/exportTo"];
+        for (name, _) in published.iter().filter(|(_, reason)| reason.is_none()) {
+            let heeded = pilothouse_inject::heeded().any(|one| one == *name);
+            assert!(heeded || elsewhere.contains(name), "{name} is said to have an effect");
+        }
+    }
 
     #[test]
     fn documents_end_at_their_marker() {

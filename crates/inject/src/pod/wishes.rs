@@ -79,14 +79,9 @@ const IGNORED: [(&str, &str); 10] = [
     ("sidecar.istio.io/enableCoreDump", "core dumps are the business of the node"),
 ];
 
-/// Understood here or elsewhere; all other keys below our prefixes are mistakes.
-const KNOWN: [&str; 30] = [
+/// Read and acted on, beside those of [`RESOURCES`], [`READINESS`] and [`TRAFFIC`].
+const HEEDED: [&str; 21] = [
     INJECT,
-    STATUS,
-    OVERRIDES,
-    TOKEN_SDS,
-    ROOT_SDS,
-    REMEMBERED,
     TEMPLATES,
     PROXY_CONFIG,
     IMAGE_TYPE,
@@ -107,9 +102,16 @@ const KNOWN: [&str; 30] = [
     "sidecar.istio.io/statsCompression",
     "status.sidecar.istio.io/port",
     "prometheus.istio.io/merge-metrics",
+];
+
+/// Written by injection itself, or about workloads outside of Kubernetes. All other keys below our prefixes are mistakes.
+const NO_WISHES: [&str; 7] = [
+    STATUS,
+    OVERRIDES,
+    TOKEN_SDS,
+    ROOT_SDS,
+    REMEMBERED,
     "istio.io/rev",
-    "istio.io/reroute-virtual-interfaces",
-    "readiness.status.sidecar.istio.io/initialDelaySeconds",
     "proxy.istio.io/health-checks-enabled",
 ];
 
@@ -198,12 +200,20 @@ pub(super) fn read(
     wishes
 }
 
+/// Annotations of pods that injection acts on.
+pub fn heeded() -> impl Iterator<Item = &'static str> {
+    let traffic = TRAFFIC.iter().chain(&READINESS).map(|(key, _)| *key);
+    HEEDED.into_iter().chain(traffic).chain(RESOURCES.iter().map(|(key, ..)| *key))
+}
+
+/// Annotations of pods that injection accepts and that have no effect.
+pub fn ignored() -> impl Iterator<Item = &'static str> {
+    IGNORED.iter().map(|(key, _)| *key)
+}
+
 /// Says what is accepted without effect, and which keys nobody knows.
 fn strangers(annotations: &Labels<'_>, out: &mut Findings) {
-    let known = || {
-        let traffic = TRAFFIC.iter().chain(&READINESS).map(|(key, _)| *key);
-        KNOWN.into_iter().chain(traffic).chain(RESOURCES.iter().map(|(key, ..)| *key))
-    };
+    let known = || heeded().chain(NO_WISHES);
     for (key, value) in annotations {
         if let Some((_, reason)) = IGNORED.iter().find(|(ignored, _)| ignored == key) {
             out.warn(format!("{} has no effect: {reason}", annotation(key)));
