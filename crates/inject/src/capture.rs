@@ -44,7 +44,8 @@ pub fn plan(flags: &CaptureFlags) -> Result<RuleSet, CaptureError> {
     let options = flags::check(flags)?;
     let tables = |family| Tables {
         nat: redirect::table(&options, family),
-        mangle: options.tproxy.then(|| tproxy::table(&options, family)),
+        mangle: tproxy::table(&options, family),
+        hands_over: options.tproxy,
     };
     Ok(RuleSet { v4: tables(Family::V4), v6: options.v6.then(|| tables(Family::V6)) })
 }

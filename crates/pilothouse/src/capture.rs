@@ -116,8 +116,8 @@ struct OutboundArguments {
     /// Not supported yet
     #[arg(long, hide = true)]
     redirect_dns: bool,
-    /// Not supported yet
-    #[arg(long, hide = true)]
+    /// Drop packets that belong to no connection, which would be answered with a reset (INVALID_DROP=true as well)
+    #[arg(long)]
     drop_invalid: bool,
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn run(
             let done = if arguments.cleanup { family.clean(table)? } else { family.load(table)? };
             output.remark(&format!("{}, {}: {done}\n", family.name, table.name()));
         }
-        if arguments.cleanup && tables.mangle.is_some() {
+        if arguments.cleanup && tables.hands_over {
             family.forget_routing();
         }
     }
@@ -192,7 +192,7 @@ fn flags(arguments: &Arguments, environment: &BTreeMap<String, String>, v6: bool
             usual.outbound_owner_groups_exclude,
         ),
         redirect_dns: *redirect_dns,
-        drop_invalid: *drop_invalid,
+        drop_invalid: *drop_invalid || environment.get("INVALID_DROP").is_some_and(|word| word == "true"),
         v6,
     }
 }
@@ -228,7 +228,7 @@ impl Family {
             // It fails when the address is there already, and then all is well.
             let _there_already = Command::new("ip").args(ADD_V6_SOURCE).stderr(Stdio::null()).status();
         }
-        if tables.mangle.is_none() {
+        if !tables.hands_over {
             return Ok(());
         }
         for words in TPROXY_ROUTING {

@@ -50,7 +50,8 @@ pub struct CaptureFlags {
     pub outbound_owner_groups_exclude: String,
     /// `--redirect-dns`.
     pub redirect_dns: bool,
-    /// `--drop-invalid`.
+    /// `--drop-invalid`: packets that belong to no connection are dropped. The kernel would answer them with a reset, which ends the
+    /// connection of a peer whose packet came late.
     pub drop_invalid: bool,
     /// Rules for IPv6 as well; see [`wants_v6`].
     pub v6: bool,
@@ -163,6 +164,8 @@ pub(super) struct Options {
     pub(super) owner_groups: OwnerGroups,
     /// Inbound connections are handed over in `mangle`.
     pub(super) tproxy: bool,
+    /// Packets of no connection are dropped in `mangle`.
+    pub(super) drop_invalid: bool,
     pub(super) v6: bool,
 }
 
@@ -270,10 +273,7 @@ pub(super) fn check(flags: &CaptureFlags) -> Result<Options, CaptureError> {
         return unsupported("interception mode NONE", ": leave out the capture step instead");
     }
     if *redirect_dns {
-        return unsupported("--redirect-dns", "");
-    }
-    if *drop_invalid {
-        return unsupported("--drop-invalid", "");
+        return unsupported("--redirect-dns", ": names are looked up as without the mesh");
     }
     Ok(Options {
         outbound_port,
@@ -290,6 +290,7 @@ pub(super) fn check(flags: &CaptureFlags) -> Result<Options, CaptureError> {
         excluded_interfaces,
         owner_groups,
         tproxy: inbound_interception_mode == "TPROXY",
+        drop_invalid: *drop_invalid,
         v6: *v6,
     })
 }

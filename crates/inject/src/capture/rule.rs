@@ -109,6 +109,8 @@ pub(super) enum Target {
     Tproxy(u16),
     /// Let it through, whatever comes after.
     Accept,
+    /// Take it away without an answer.
+    Drop,
     /// Mark the packet.
     Mark(u32),
     /// Give the packet's mark to its connection.
@@ -138,8 +140,8 @@ pub(super) struct Rule {
     owners: Vec<Is<Owner>>,
     mark: Option<Is<u32>>,
     connection_mark: Option<u32>,
-    /// Packets of connections that exist already.
-    established: bool,
+    /// What the packet is to the connections there are.
+    state: Option<&'static str>,
     target: Target,
 }
 
@@ -157,7 +159,7 @@ impl Rule {
             owners: Vec::new(),
             mark: None,
             connection_mark: None,
-            established: false,
+            state: None,
             target,
         }
     }
@@ -212,8 +214,14 @@ impl Rule {
         Self { connection_mark: Some(mark), ..self }
     }
 
+    /// Packets of connections that exist already.
     pub(super) fn established(self) -> Self {
-        Self { established: true, ..self }
+        Self { state: Some("RELATED,ESTABLISHED"), ..self }
+    }
+
+    /// Packets that belong to no connection and begin none.
+    pub(super) fn invalid(self) -> Self {
+        Self { state: Some("INVALID"), ..self }
     }
 
     pub(super) fn chain(&self) -> &'static str {
@@ -239,7 +247,7 @@ impl Rule {
             owners,
             mark,
             connection_mark,
-            established,
+            state,
             target,
         } = self;
         let mut out = String::new();
@@ -292,8 +300,8 @@ impl Rule {
         if let Some(mark) = connection_mark {
             put(format_args!("-m connmark --mark {mark:#x}"));
         }
-        if *established {
-            put(format_args!("-m conntrack --ctstate RELATED,ESTABLISHED"));
+        if let Some(state) = state {
+            put(format_args!("-m conntrack --ctstate {state}"));
         }
         match target {
             Target::Return => put(format_args!("-j RETURN")),
@@ -309,6 +317,7 @@ impl Rule {
                 ));
             }
             Target::Accept => put(format_args!("-j ACCEPT")),
+            Target::Drop => put(format_args!("-j DROP")),
             Target::Mark(mark) => put(format_args!("-j MARK --set-xmark {mark:#x}/0xffffffff")),
             Target::SaveMark => put(format_args!("-j CONNMARK --save-mark {ALL}")),
             Target::RestoreMark => put(format_args!("-j CONNMARK --restore-mark {ALL}")),
@@ -390,8 +399,10 @@ pub struct RuleSet {
 pub struct Tables {
     /// What redirects.
     pub nat: Table,
-    /// What hands over inbound connections with both addresses as they are; for TPROXY only.
+    /// What hands over inbound connections with both addresses as they are, and what drops packets of no connection.
     pub mangle: Option<Table>,
+    /// Whether connections are handed over, which needs routes of its own.
+    pub hands_over: bool,
 }
 
 impl Tables {
@@ -413,7 +424,7 @@ impl RuleSet {
             if tables.nat.family == Family::V6 {
                 put(format_args!("# ip {}\n", super::ADD_V6_SOURCE.join(" ")));
             }
-            if tables.mangle.is_some() {
+            if tables.hands_over {
                 for command in super::TPROXY_ROUTING {
                     put(format_args!("# {ip} {}\n", command.join(" ")));
                 }

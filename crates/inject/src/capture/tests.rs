@@ -290,6 +290,29 @@ fn tproxy_hands_over_what_comes_in() {
 }
 
 #[test]
+fn packets_of_no_connection_are_dropped_if_asked_for() {
+    let wanted = |mode: &str| {
+        plan(&flags(|flags| {
+            flags.inbound_interception_mode = mode.to_owned();
+            flags.drop_invalid = true;
+        }))
+        .unwrap()
+    };
+    let plain = wanted("REDIRECT");
+    let mangle = plain.v4.mangle.as_ref().unwrap();
+    let lines: Vec<String> = mangle.lines().collect();
+    let expected = ["-A PREROUTING -m conntrack --ctstate INVALID -j ISTIO_DROP", "-A ISTIO_DROP -j DROP"]
+        .map(str::to_owned);
+    assert_eq!(lines, expected);
+    assert!(!plain.v4.hands_over && !plain.dry_run().contains("fwmark"));
+    assert_eq!(mangle.compare(&mangle.restore()), State::Same);
+    let tproxy = wanted("TPROXY").v4.mangle.unwrap();
+    assert_eq!(tproxy.lines().take(2).collect::<Vec<_>>(), expected);
+    assert_eq!(tproxy.compare(&mangle.restore()), State::Different);
+    assert!(tproxy.len() > 15);
+}
+
+#[test]
 fn rules_of_tproxy_are_found_again() {
     let wanted = |change: fn(&mut CaptureFlags)| {
         let flags = flags(|flags| {
@@ -387,13 +410,15 @@ fn all_problems_at_once() {
 #[test]
 fn what_is_not_supported_says_so() {
     type Change = fn(&mut CaptureFlags);
-    let table: [(Change, &str); 3] = [
+    let table: [(Change, &str); 2] = [
         (
             |flags| flags.inbound_interception_mode = "NONE".to_owned(),
             "interception mode NONE is not supported yet: leave out the capture step instead",
         ),
-        (|flags| flags.redirect_dns = true, "--redirect-dns is not supported yet"),
-        (|flags| flags.drop_invalid = true, "--drop-invalid is not supported yet"),
+        (
+            |flags| flags.redirect_dns = true,
+            "--redirect-dns is not supported yet: names are looked up as without the mesh",
+        ),
     ];
     for (change, said) in table {
         let error = plan(&flags(change)).unwrap_err();
