@@ -28,7 +28,7 @@ use crate::pause::Pause;
 use crate::{FIELD_MANAGER, with_causes};
 
 /// The label that says whose a configuration is; its value is a revision.
-const REVISION: &str = "istio.io/rev";
+pub(crate) const REVISION: &str = "istio.io/rev";
 /// How long one write may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Events that may wait.

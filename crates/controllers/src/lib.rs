@@ -2,10 +2,12 @@
 //!
 //! What it is: everything that needs more than the right to read. Tokens are put to the API server ([`tokens`]), the CA of
 //! a mesh that was given none is kept in a secret that all replicas share ([`authority`]), the roots are put into every
-//! namespace ([`roots`]), and webhooks are told whom to trust ([`bundles`]). Of several replicas one holds the lease
+//! namespace ([`roots`]), webhooks are told whom to trust ([`bundles`]), and when they may be relied upon ([`proof`]). Of several replicas one holds the lease
 //! ([`lease`]) and writes what only one should write.
 //!
-//! What it is not: it watches no configuration, and decides nothing about certificates and tokens; `ca` does.
+//! What injection needs to know beside a pod is heard here as well ([`injection`]), and which pods it missed ([`bare`]).
+//!
+//! What it is not: it watches no configuration of traffic, and decides nothing about certificates and tokens; `ca` does.
 //!
 //! Each part is a loop that looks, has a pure function decide, and does what that says. Whatever fails is tried again for
 //! ever, after a while that grows; an API server that is away costs nothing but that.
@@ -13,10 +15,13 @@
 //! Where to start: `roots.rs`.
 
 pub mod authority;
+pub mod bare;
 pub mod bundles;
+pub mod injection;
 pub mod lease;
 mod mirror;
 mod pause;
+pub mod proof;
 pub mod roots;
 pub mod tokens;
 

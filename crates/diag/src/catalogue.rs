@@ -135,6 +135,8 @@ catalogue! {
 
     REJECTED_BY_PROXY = ("PH0501", Error, "a proxy rejected a resource",
         "The proxy keeps its last good version of the resource; everything else it was sent goes on.");
+    WITHOUT_SIDECAR = ("PH0502", Warning, "the pod should have a sidecar and has none",
+        "The labels of its namespace or its own ask for one, but it was made before they did, or while nobody answered. It is outside of the mesh until it is made anew.");
 
     BUG = ("PH0601", Error, "Pilothouse has a bug that the object brings about",
         "A part of the configuration could not be worked out. Proxies that need the part keep all of their last good state, and those that have none wait; everybody else goes on. It is tried again as soon as something changes that the part is made from.");

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use decide::SYSTEM_NAMESPACES;
+pub use decide::SYSTEM_NAMESPACES;
 pub use decide::Skip;
 pub use owner::Owner;
 pub use problem::{Problem, Refused};

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+pub use crate::pod::SYSTEM_NAMESPACES;
 use crate::pod::labels::Labels;
-use crate::pod::{SYSTEM_NAMESPACES, labels_of};
+use crate::pod::labels_of;
 
 const INJECTION: &str = "istio-injection";
 const REVISION: &str = "istio.io/rev";

@@ -7,14 +7,16 @@ use pilothouse_ca::Trust;
 use pilothouse_config::NamespaceSelector;
 use pilothouse_controllers::authority::CaSecrets;
 use pilothouse_controllers::lease::{self, Candidate};
-use pilothouse_controllers::{Client, bundles, roots, tokens};
-use pilothouse_runtime::{Clock, Group, Stop, Tasks};
+use pilothouse_controllers::{Client, bare, bundles, injection, proof, roots, tokens};
+use pilothouse_diag::Diagnostic;
+use pilothouse_runtime::{Clock, Group, Metrics, Stop, Tasks};
 use pilothouse_serve::{ClusterTokens, Keys, ReviewCall, Settings, TokenSource};
 use pilothouse_sources::{Site, SiteError, connect};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::debug;
 
 use crate::exit::{Exit, Failure, with_causes};
+use crate::missing;
 use crate::source::unread;
 
 /// Tokens that may wait for the API server.
@@ -70,6 +72,38 @@ impl Cluster {
         Ok(Some(Keys { authority, offers, tokens }))
     }
 
+    /// Starts to hear what the cluster says about injection.
+    pub(crate) fn injection(
+        &self,
+        maps: Vec<String>,
+        tasks: &mut Tasks,
+    ) -> watch::Receiver<Option<injection::Heard>> {
+        let (heard_in, heard) = watch::channel(None);
+        let which = injection::WhichSettings {
+            namespace: self.namespace.clone(),
+            maps,
+            revision: self.revision.clone(),
+        };
+        let following = injection::follow(self.client.clone(), which, heard_in, tasks.stop());
+        tasks.spawn("injection", following);
+        heard
+    }
+
+    /// Starts to look for pods that injection missed, and lays what is found over the findings of the source.
+    pub(crate) fn missing(
+        &self,
+        source: watch::Receiver<Arc<[Diagnostic]>>,
+        metrics: Metrics,
+        tasks: &mut Tasks,
+    ) -> watch::Receiver<Arc<[Diagnostic]>> {
+        let (seen_in, seen) = watch::channel(Arc::default());
+        tasks.spawn("bare pods", bare::follow(self.client.clone(), seen_in, tasks.stop()));
+        let (all_in, all) = watch::channel(source.borrow().clone());
+        let joining = missing::join(source, seen, self.revision.clone(), metrics, all_in, tasks.stop());
+        tasks.spawn("missing sidecars", joining);
+        all
+    }
+
     /// Starts what is written to the cluster.
     pub(crate) fn write(
         self,
@@ -83,11 +117,12 @@ impl Cluster {
         let revision = if revision.is_empty() { "default".to_owned() } else { revision };
         let name = format!("pilothouse-{revision}");
         let (leads_in, leads) = watch::channel(false);
-        let candidate = Candidate { namespace, name, holder: replica };
+        let candidate = Candidate { namespace: namespace.clone(), name, holder: replica };
         tasks.spawn("lease", lease::hold(client.clone(), candidate, clock, leads_in, tasks.stop()));
         let distribute = roots::distribute(client.clone(), trust.clone(), selectors, leads, tasks.stop());
         tasks.spawn("roots", distribute);
-        tasks.spawn("bundles", bundles::keep(client, revision, trust, tasks.stop()));
+        tasks.spawn("bundles", bundles::keep(client.clone(), revision.clone(), trust, tasks.stop()));
+        tasks.spawn("proof", proof::keep(client, namespace, revision, tasks.stop()));
     }
 }
 

@@ -16,6 +16,7 @@ mod explain;
 mod generate;
 mod inject;
 mod install;
+mod missing;
 mod output;
 mod pods;
 mod proxy_status;

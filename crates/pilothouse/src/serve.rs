@@ -311,10 +311,20 @@ async fn daemon(mut settings: Settings, source: Source, arguments: &Arguments) -
     let mut tasks = Tasks::new(&stop).with_grace(settings.limits.drain * 3);
     tasks.spawn("signals", stop_on_signals(stopper, tasks.stop()));
     let (selectors, selected) = slot::channel(None);
+    let (findings, mut latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
     let daemon = match &source {
         Source::Site(site) if arguments.keys() == KeysFrom::Cluster => {
             let cluster = Cluster::connect(site).await?;
             settings.server_names.extend(cluster.server_names());
+            if let Some(webhooks) = &mut settings.webhooks {
+                let begin = webhooks.injection.borrow().clone();
+                let (sender, injection) = slot::channel(begin);
+                webhooks.injection = injection;
+                let heard = cluster.injection(arguments.source.mesh_maps(), &mut tasks);
+                let following = arguments.webhooks.follow(&arguments.source, heard, sender, tasks.stop());
+                tasks.spawn("settings of pods", following);
+            }
+            latest = cluster.missing(latest, process.metrics.clone(), &mut tasks);
             let clock = process.clock.clone();
             let Some(keys) = cluster.keys(&settings, &clock, &mut tasks).await? else { return Ok(()) };
             let daemon = Daemon::bind_with(settings, process, keys).await;
@@ -326,7 +336,6 @@ async fn daemon(mut settings: Settings, source: Source, arguments: &Arguments) -
     };
 
     let (changes, inbox) = mpsc::channel(BATCHES);
-    let (findings, latest) = slot::channel::<Arc<[Diagnostic]>>(Arc::from([]));
     let outlet = Outlet { changes, findings, selectors, loaded };
     match source {
         Source::Folder(directory) => tasks.spawn("directory", watch(directory, outlet, tasks.stop())),

@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure, with_causes};
 use crate::pods;
 
 /// What is served.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct SourceArguments {
     #[command(flatten)]
     place: Place,
@@ -27,7 +27,7 @@ pub(crate) struct SourceArguments {
     shared_mesh_config: Option<String>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
 struct Place {
     /// The folder of manifests
@@ -69,6 +69,15 @@ impl SourceArguments {
     /// The name of this control plane.
     pub(crate) fn revision(&self) -> &str {
         &self.revision
+    }
+
+    /// The ConfigMaps of a cluster that hold mesh settings, the one that counts most last.
+    pub(crate) fn mesh_maps(&self) -> Vec<String> {
+        let own = match self.revision.as_str() {
+            "" | "default" => "istio".to_owned(),
+            revision => format!("istio-{revision}"),
+        };
+        self.shared_mesh_config.iter().cloned().chain([own]).collect()
     }
 
     /// What the flags mean.

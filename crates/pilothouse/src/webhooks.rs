@@ -1,5 +1,6 @@
 //! What `serve` needs to answer the API server: flags, and the settings of injection that they make.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,16 +8,19 @@ use std::sync::Arc;
 use clap::Args;
 use pilothouse_base::Name;
 use pilothouse_config::CheckSettings;
-use pilothouse_inject::Settings;
+use pilothouse_controllers::injection::Heard;
+use pilothouse_inject::{ProxyConfigObject, Settings};
+use pilothouse_runtime::Stop;
 use pilothouse_serve::Webhooks;
+use serde_json::Value;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::exit::Failure;
 use crate::inject::{discovery_of, mesh_config};
 use crate::source::SourceArguments;
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Webhooks, and the pods that they inject")]
 pub(crate) struct WebhookArguments {
     /// Webhooks over TLS, usually on port 15017 [default: none]
@@ -51,9 +55,24 @@ pub(crate) struct WebhookArguments {
 impl WebhookArguments {
     /// None if no webhook is to be served.
     pub(crate) fn settings(&self, source: &SourceArguments) -> Result<Option<Webhooks>, Failure> {
+        let Some(listen) = self.webhook_listen else { return Ok(None) };
+        let mesh = match &self.inject_mesh_config {
+            Some(path) => vec![(path.display().to_string(), mesh_config(path)?)],
+            None => Vec::new(),
+        };
+        let settings = self.injection(source, &mesh);
+        let check =
+            CheckSettings { domain: Name::from(source.domain()), parse_yaml: pilothouse_sources::parse };
+        // The sender may go: what was sent last stays.
+        let (_sender, injection) = watch::channel(Arc::new(settings));
+        Ok(Some(Webhooks { listen, injection, check }))
+    }
+
+    /// What holds for pods now, with these mesh settings, the one that counts most last.
+    fn injection(&self, source: &SourceArguments, mesh: &[(String, Value)]) -> Settings {
         let Self {
-            webhook_listen,
-            inject_mesh_config,
+            webhook_listen: _,
+            inject_mesh_config: _,
             inject_discovery_address,
             inject_proxy_image,
             inject_capture_image,
@@ -62,12 +81,11 @@ impl WebhookArguments {
             inject_classic,
             inject_ipv6,
         } = self;
-        let Some(listen) = webhook_listen else { return Ok(None) };
         let mut settings = Settings::new(pilothouse_sources::parse);
         settings.discovery_address = discovery_of(source.revision(), source.namespace());
-        if let Some(path) = inject_mesh_config {
-            for remark in settings.read_mesh(&mesh_config(path)?) {
-                warn!("{}: {remark}", path.display());
+        for (place, value) in mesh {
+            for remark in settings.read_mesh(value) {
+                warn!("{place}: {remark}");
             }
         }
         if let Some(address) = inject_discovery_address {
@@ -86,10 +104,56 @@ impl WebhookArguments {
             settings.capture_image.clone_from(image);
         }
         settings.pull_policy.clone_from(inject_pull_policy);
-        let check =
-            CheckSettings { domain: Name::from(source.domain()), parse_yaml: pilothouse_sources::parse };
-        // The sender may go: what was sent last stays.
-        let (_sender, injection) = watch::channel(Arc::new(settings));
-        Ok(Some(Webhooks { listen: *listen, injection, check }))
+        settings
+    }
+
+    /// Takes over what is heard of the cluster, for the pods made from then on, until stop is said. Settings that cannot be read
+    /// leave those before in force.
+    pub(crate) fn follow(
+        &self,
+        source: &SourceArguments,
+        mut heard: watch::Receiver<Option<Heard>>,
+        sender: watch::Sender<Arc<Settings>>,
+        stop: Stop,
+    ) -> impl Future<Output = Result<(), Infallible>> + Send + use<> {
+        let (this, source) = (self.clone(), source.clone());
+        async move {
+            loop {
+                tokio::select! {
+                    () = stop.stopped() => return Ok(()),
+                    changed = heard.changed() => if changed.is_err() {
+                        stop.stopped().await;
+                        return Ok(());
+                    },
+                }
+                let now = heard.borrow_and_update().clone();
+                let Some(Heard { mesh, proxy_configs }) = now else { continue };
+                let read: Result<Vec<_>, _> =
+                    mesh.iter().map(|text| pilothouse_sources::parse(text)).collect();
+                let mesh = match read {
+                    Ok(read) => {
+                        read.into_iter().map(|value| ("the mesh settings".to_owned(), value)).collect()
+                    }
+                    Err(error) => {
+                        warn!(error, "the mesh settings cannot be read; pods are made by those before");
+                        continue;
+                    }
+                };
+                let mesh: Vec<(String, Value)> = mesh;
+                let mut settings = this.injection(&source, &mesh);
+                for object in &proxy_configs {
+                    let (read, said) = ProxyConfigObject::read(object);
+                    for remark in said {
+                        warn!("{remark}");
+                    }
+                    settings.proxy_configs.push(read);
+                }
+                info!(
+                    proxy_configs = proxy_configs.len(),
+                    "pods are made by the settings of the cluster from now on"
+                );
+                sender.send_replace(Arc::new(settings));
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::labels::{Labels, fits, is_empty};
 pub(super) const INJECT: &str = "sidecar.istio.io/inject";
 
 /// Namespaces of Kubernetes itself, which must start without us.
-pub(crate) const SYSTEM_NAMESPACES: [&str; 4] =
+pub const SYSTEM_NAMESPACES: [&str; 4] =
     ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
 
 /// Why a pod is left as it is.

@@ -163,7 +163,7 @@ pub struct ProxyConfigObject {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// When it was created, in seconds since 1970. Of several in one scope the oldest counts.
+    /// When it was created, as a number that grows with time. Of several in one scope the oldest counts.
     pub created: i64,
     /// The labels of the workloads it is for; empty for all of the namespace.
     pub selector: BTreeMap<String, String>,
@@ -173,6 +173,44 @@ pub struct ProxyConfigObject {
     pub environment: BTreeMap<String, String>,
     /// `image.imageType`.
     pub image_type: Option<String>,
+}
+
+impl ProxyConfigObject {
+    /// Reads an object of the API. What is wrong comes back as text, and the rest holds.
+    pub fn read(object: &Value) -> (Self, Vec<String>) {
+        let metadata = &object["metadata"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut read = Self {
+            namespace: text(&metadata["namespace"]),
+            name: text(&metadata["name"]),
+            // 2026-11-21T22:19:52Z, always of this form: its digits grow with time.
+            created: metadata["creationTimestamp"]
+                .as_str()
+                .map(|moment| moment.chars().filter(char::is_ascii_digit).take(14).collect::<String>())
+                .and_then(|digits| digits.parse().ok())
+                .unwrap_or_default(),
+            ..Self::default()
+        };
+        let about = format!("ProxyConfig {}/{}", read.namespace, read.name);
+        let mut out = Findings::default();
+        let spec = object["spec"].as_object().into_iter().flatten();
+        for (field, value) in spec.filter(|(_, value)| !value.is_null()) {
+            let at = format!("{about}: spec.{field}");
+            match field.as_str() {
+                "selector" => texts(&value["matchLabels"], &at, &mut read.selector, &mut out),
+                "concurrency" => read.concurrency = number(value, &at, 1024, &mut out),
+                "environmentVariables" => texts(value, &at, &mut read.environment, &mut out),
+                "image" => match value["imageType"].as_str() {
+                    Some(image_type) => read.image_type = Some(image_type.to_owned()),
+                    None => out.problem(at, shown(value), "must hold imageType, a text"),
+                },
+                _ => out.warn(format!("{at} is not known and has no effect")),
+            }
+        }
+        let problems = out.problems.iter().map(ToString::to_string);
+        let said = problems.chain(out.warnings.iter().cloned()).collect();
+        (read, said)
+    }
 }
 
 /// What holds for a workload.

@@ -346,3 +346,37 @@ proptest! {
         let _answer = inject(&request(&pod), &with_extra());
     }
 }
+
+#[test]
+fn a_proxy_config_is_read_with_what_is_wrong_about_it() {
+    let object = json!({
+        "metadata": {"namespace": "shop", "name": "a", "creationTimestamp": "2026-11-21T22:19:52Z"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "a"}},
+            "concurrency": 3,
+            "environmentVariables": {"A": "b"},
+            "image": {"imageType": "distroless"},
+        },
+    });
+    let (read, said) = ProxyConfigObject::read(&object);
+    let expected = ProxyConfigObject {
+        namespace: "shop".to_owned(),
+        name: "a".to_owned(),
+        created: 20_261_121_221_952,
+        selector: [("app".to_owned(), "a".to_owned())].into(),
+        concurrency: Some(3),
+        environment: [("A".to_owned(), "b".to_owned())].into(),
+        image_type: Some("distroless".to_owned()),
+    };
+    assert_eq!((read, said), (expected, Vec::new()));
+
+    let wrong = json!({
+        "metadata": {"namespace": "shop", "name": "a"},
+        "spec": {"concurrency": -1, "environmentVariables": {"A": 1}, "image": {}, "concurency": 2},
+    });
+    let (read, said) = ProxyConfigObject::read(&wrong);
+    assert_eq!(read.concurrency, None);
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said.iter().all(|line| line.contains("ProxyConfig shop/a: spec.")), "{said:?}");
+    assert_eq!(ProxyConfigObject::read(&json!(null)).0, ProxyConfigObject::default());
+}
