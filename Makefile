@@ -55,7 +55,7 @@ check: build-tools scripts fmt clippy tidy gen-check deny doc ## formatting, lin
 
 bench: build-tools ## time and memory, from one cluster to a whole city; ARGS=office picks a mesh
 	@printf 'Built like what is shipped; the first build takes some minutes.\n'
-	cargo bench --workspace --bench resources --bench serve
+	cargo bench --workspace --bench resources --bench serve --bench admission
 	cargo bench --workspace --bench meshes -- $(ARGS)
 
 gen: build-tools ## write every generated file again

@@ -49,7 +49,7 @@ pub use authenticate::{ClusterTokens, ReviewCall, TokenSource};
 pub use compile::Pacing;
 pub use settings::{ADMIN_PORT, DISCOVERY_PORT, Limits, PeerAddress, Settings};
 pub use tls::ServingError;
-pub use webhook::{WEBHOOK_PORT, Webhooks};
+pub use webhook::{WEBHOOK_PORT, Webhooks, validate_review};
 
 use authenticate::Authenticator;
 use certificates::Certificates;

@@ -7,6 +7,8 @@
 
 mod validate;
 
+pub use validate::validate_review;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -248,7 +250,7 @@ impl Answering {
     }
 
     fn validate(&self, body: &[u8]) -> Result<Value, NoReview> {
-        let (review, allowed) = validate::answer(body, &self.check)?;
+        let (review, allowed) = validate_review(body, &self.check)?;
         self.metrics.answered("validate", if allowed { "allowed" } else { "refused" });
         Ok(review)
     }

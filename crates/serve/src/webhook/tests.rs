@@ -80,7 +80,7 @@ async fn each_pod_has_a_drain_key_of_its_own() {
 fn judged(object: &Value, before: &Value) -> (bool, Value) {
     let review =
         json!({"request": {"uid": "7", "operation": "CREATE", "object": object, "oldObject": before}});
-    let (review, allowed) = validate::answer(review.to_string().as_bytes(), &check()).unwrap();
+    let (review, allowed) = validate_review(review.to_string().as_bytes(), &check()).unwrap();
     assert_eq!(review["response"]["uid"], "7");
     assert_eq!(review["response"]["allowed"], allowed);
     (allowed, review["response"].clone())
@@ -158,10 +158,10 @@ fn what_nobody_reads_is_said() {
     let (allowed, response) = judged(&unknown, &Value::Null);
     assert!(allowed && response.to_string().contains("WasmPlugin"), "{response}");
     for body in ["{", "[]", "{\"request\": 1}"] {
-        assert!(!validate::answer(body.as_bytes(), &check()).unwrap().1, "{body}");
+        assert!(!validate_review(body.as_bytes(), &check()).unwrap().1, "{body}");
     }
     let deleted = json!({"request": {"uid": "7", "operation": "DELETE"}});
-    assert!(validate::answer(deleted.to_string().as_bytes(), &check()).unwrap().1);
+    assert!(validate_review(deleted.to_string().as_bytes(), &check()).unwrap().1);
 }
 
 /// The largest object that etcd takes is one and a half megabytes.
@@ -226,4 +226,33 @@ fn connector(roots: &str) -> TlsConnector {
             .with_root_certificates(store)
             .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
+}
+
+/// However large or deep an object is, there is an answer, and one that is not too large to be stored is judged.
+#[test]
+fn size_and_depth_of_an_object_have_bounds() {
+    let review = |spec: &str| {
+        format!(
+            "{{\"request\": {{\"uid\": \"7\", \"operation\": \"CREATE\", \"object\": {{\"apiVersion\": \
+             \"networking.istio.io/v1\", \"kind\": \"VirtualService\", \"metadata\": {{\"name\": \"a\", \"namespace\": \
+             \"b\"}}, \"spec\": {spec}}}}}}}"
+        )
+    };
+    let nested = |depth: usize| {
+        let (open, close) = ("{\"a\":".repeat(depth), "}".repeat(depth));
+        format!(
+            "{{\"hosts\": [\"a\"], \"http\": [{{\"route\": [{{\"destination\": {{\"host\": \"a\"}}}}]}}], \"x\": {open}1{close}}}"
+        )
+    };
+    for depth in [100, 127, 5_000, 200_000] {
+        let (answer, allowed) = validate_review(review(&nested(depth)).as_bytes(), &check()).unwrap();
+        assert!(!allowed && answer["response"]["allowed"] == false, "{depth}: {answer}");
+    }
+    let route = "{\"route\": [{\"destination\": {\"host\": \"a\"}}], \"timeout\": \"5s\"},";
+    let routes = route.repeat(1_500_000 / route.len());
+    let largest = format!("{{\"hosts\": [\"a\"], \"http\": [{}]}}", routes.trim_end_matches(','));
+    let (answer, allowed) = validate_review(review(&largest).as_bytes(), &check()).unwrap();
+    assert!(allowed, "{answer}");
+    let said = answer["response"]["warnings"].as_array().map_or(0, Vec::len);
+    assert!(said <= 17, "{said} warnings");
 }

@@ -21,8 +21,12 @@ const DRY_RUN: &str = "istio.io/dry-run";
 /// What an object of the API has at its top.
 const TOP: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
-/// Answers a review; the second value is whether the object may be stored.
-pub(super) fn answer(body: &[u8], settings: &CheckSettings) -> Result<(Value, bool), NoReview> {
+/// Answers a review about an object of the mesh; the second value is whether the object may be stored.
+///
+/// # Errors
+///
+/// The body is no review at all.
+pub fn validate_review(body: &[u8], settings: &CheckSettings) -> Result<(Value, bool), NoReview> {
     if body.is_empty() {
         return Err(NoReview::Empty);
     }
