@@ -50,7 +50,7 @@ fn measure(what: &str, body: &[u8]) {
         .collect();
     times.sort();
     let millis = |at: usize| times[at].as_secs_f64() * 1000.0;
-    let megabytes = body.len() as f64 / 1e6;
+    let megabytes = f64::from(u32::try_from(body.len()).expect("an object of a few megabytes")) / 1e6;
     println!(
         "{what:<34} {megabytes:>6.2} MB {:>6.2} ms {:>6.2} ms",
         millis(ROUNDS / 2),
