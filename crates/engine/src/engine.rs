@@ -149,7 +149,11 @@ impl Engine {
                 self.kept.entry(id).or_insert(before);
             } else {
                 self.kept.remove(&id);
-                told.extend(self.audiences.get(new).snapshot.clone().map(|snapshot| (id, snapshot)));
+                match self.audiences.get(new).snapshot.clone() {
+                    Some(snapshot) => told.insert(id, snapshot),
+                    // The audience it was of may have become well just now; it is of another one that waits.
+                    None => told.remove(&id),
+                };
             }
         }
         Commit { revision: self.revision, changed: told.into_iter().collect(), counts }
