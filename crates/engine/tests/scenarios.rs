@@ -88,6 +88,7 @@ fn both_ends_of_the_supported_range_of_envoy_accept_every_scenario() {
 /// Codes that no scenario can produce, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("PH0501", "comes from a running proxy"),
+    ("PH0502", "comes from watching the pods of a cluster"),
     ("PH0601", "a bug that a scenario knew would be mended; the engine's own tests wish for some"),
 ];
 

@@ -230,7 +230,7 @@ mod tests {
         for name in pilothouse_inject::ignored() {
             assert_ne!(published.get(name), Some(&None), "{name}");
         }
-        let elsewhere = ["networking.istio.io/exportTo"];
+        let elsewhere = ["networking.istio.io/exportTo", "networking.istio.io/traffic-distribution"];
         for (name, _) in published.iter().filter(|(_, reason)| reason.is_none()) {
             let heeded = pilothouse_inject::heeded().any(|one| one == *name);
             assert!(heeded || elsewhere.contains(name), "{name} is said to have an effect");

@@ -61,8 +61,8 @@ fn fields_of_kubernetes_kinds_are_known_too() {
 #[test]
 fn annotations_without_effect_are_named() {
     let value = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "cart", "annotations": {
-        "sidecar.istio.io/inject": "true", "sidecar.istio.io/logLevel": "debug", "prometheus.io/scrape": "true", "mine": "x"}}});
-    let path = "metadata.annotations[\"sidecar.istio.io/logLevel\"]".to_owned();
+        "sidecar.istio.io/inject": "true", "sidecar.istio.io/agentLogLevel": "debug", "prometheus.io/scrape": "true", "mine": "x"}}});
+    let path = "metadata.annotations[\"sidecar.istio.io/agentLogLevel\"]".to_owned();
     assert_eq!(unread(&value), [(path, UnreadReason::Unsupported)]);
 }
 

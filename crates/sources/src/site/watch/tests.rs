@@ -110,7 +110,8 @@ async fn who_is_put_off_comes_back_when_told() {
     assert_eq!([server.report().await, server.report().await], ["begin", "done"]);
     let waited = begun.elapsed();
     assert!(waited >= Duration::from_secs(2) && waited <= Duration::from_secs(4), "{waited:?}");
-    assert!(server.asked.lock().unwrap().iter().all(|one| one.contains("sendInitialEvents=true")));
+    // What is asked after the third answer goes on from there.
+    assert!(server.asked.lock().unwrap()[..3].iter().all(|one| one.contains("sendInitialEvents=true")));
     server.end().await;
 }
 
