@@ -114,8 +114,11 @@ fn a_pod_whose_rules_cannot_be_set_fails_and_says_why() -> Result<()> {
             pods[0]["status"]["containerStatuses"][0]["started"].as_bool(),
             Some(false),
         )?;
-        let log = namespace.run(&["logs", "deployment/captured-v1", "-c", "istio-init"])?;
-        ensure!(log.contains("CAP_NET_ADMIN"), "{log}");
-        Ok(())
+        // The next attempt may have begun, and not said anything yet.
+        until("the log to say why", Duration::from_mins(1), || {
+            let log = namespace.run(&["logs", "deployment/captured-v1", "-c", "istio-init"])?;
+            ensure!(log.contains("CAP_NET_ADMIN"), "the log is: {log}");
+            Ok(())
+        })
     })
 }
