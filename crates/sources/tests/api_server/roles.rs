@@ -67,7 +67,7 @@ async fn the_role_of_the_manifests_reads_every_kind() -> Result<()> {
     for kind in ["VirtualService", "Gateway", "ServiceEntry", "WorkloadEntry", "PeerAuthentication"] {
         assert!(first.contains(&format!("+{kind} default/one")), "{kind} is missing: {first:?}");
     }
-    assert!(heard.readiness.is_ready(), "{:?}", heard.readiness.missing());
+    ready(&heard).await?;
     for (kind, code) in WITHOUT_EFFECT {
         let value = format!("{kind} default/one");
         let named = heard.findings.wait_for(|all| {
@@ -82,6 +82,16 @@ async fn the_role_of_the_manifests_reads_every_kind() -> Result<()> {
     timeout(LONGEST, forgotten).await.context("what is gone is still named")??;
     heard.stop().await;
     Ok(())
+}
+
+/// Waits for readiness, which follows the first batch.
+async fn ready(heard: &Heard) -> Result<()> {
+    let ready = async {
+        while !heard.readiness.is_ready() {
+            sleep(LOOK).await;
+        }
+    };
+    timeout(LONGEST, ready).await.with_context(|| format!("never: {:?}", heard.readiness.missing()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +125,7 @@ async fn what_is_refused_is_named_and_told_once_it_is_granted() -> Result<()> {
     server.apply(&binding("routes")).await?;
     let first = heard.batch().await?;
     assert!(first.contains(&"+VirtualService shop/a".to_owned()), "{first:?}");
-    assert!(heard.readiness.is_ready(), "{:?}", heard.readiness.missing());
+    ready(&heard).await?;
 
     // Taken away again, what is known holds, and other kinds go on.
     server.delete(&binding("routes")).await?;
