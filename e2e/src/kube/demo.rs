@@ -85,9 +85,10 @@ impl Show {
         let load =
             frontend.load(&Load { request: Request::get("http://catalog/"), workers: 4, pause_ms: 5 })?;
         println!("\n  from here on four customers shop without pause\n");
-        self.kubectl("apply -f e2e/kube/shop/canary.yaml")?;
+        // The version first, then its share: requests for a version without pods are answered with 503.
         self.kubectl("apply -f e2e/kube/shop/catalog-v2.yaml")?;
         self.kubectl("--namespace shop rollout status deployment/catalog-v2 --timeout=120s")?;
+        self.kubectl("apply -f e2e/kube/shop/canary.yaml")?;
         self.seen("catalog: testers always get v2", testers(&frontend));
         self.seen("catalog: 90 % to v1, 10 % to v2", shares(&frontend, 0.1));
         self.kubectl("apply -f e2e/kube/shop/half.yaml")?;
