@@ -1,14 +1,14 @@
 //! `make demo`: a shop on real Envoys, changed while its customers shop, with what was asked beside what was seen.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
 use crate::checks::same;
 use crate::client::{Load, Request};
-use crate::mesh::{Mesh, Options, RunningLoad, Version, case_manifests, until};
+use crate::mesh::{Mesh, Options, Version, case_manifests, until};
 use crate::stats::binomial_bounds;
+use crate::story::{Story, unharmed};
 
 const FRONTEND: &str = "frontend.shop";
 const VISITOR: &str = "visitor.street";
@@ -26,37 +26,12 @@ pub fn run() -> Result<()> {
         started.elapsed().as_secs_f32(),
         mesh.config()?.display()
     );
-    let mut story = Story::default();
+    let mut story = Story::since(started);
     println!("  {:<62}what happened", "what the manifests ask");
     if let Err(error) = tell(&mut mesh, &mut story) {
         return Err(mesh.explain(&error));
     }
-    println!("\n  {:.1} s in all.", started.elapsed().as_secs_f32());
-    if story.missed > 0 {
-        return Err(mesh.explain(&anyhow::anyhow!("{} of {} were not as asked", story.missed, story.told)));
-    }
-    println!("  All {} as asked.", story.told);
-    Ok(())
-}
-
-/// Prints each promise beside what was seen.
-#[derive(Debug, Default)]
-struct Story {
-    told: u32,
-    missed: u32,
-}
-
-impl Story {
-    fn line(&mut self, asked: &str, seen: Result<String>) {
-        self.told += 1;
-        match seen {
-            Ok(seen) => println!("✓ {asked:<62}{seen}"),
-            Err(error) => {
-                self.missed += 1;
-                println!("✗ {asked:<62}{error:#}");
-            }
-        }
-    }
+    story.end().map_err(|error| mesh.explain(&error))
 }
 
 fn tell(mesh: &mut Mesh, story: &mut Story) -> Result<()> {
@@ -206,13 +181,4 @@ fn undone(mesh: &Mesh) -> Result<String> {
     mesh.remove("demo/bad.yaml")?;
     mesh.remove("demo/strict.yaml")?;
     until("plain text to be taken again", Duration::from_secs(10), || street(mesh, true))
-}
-
-fn unharmed(load: RunningLoad) -> Result<String> {
-    let report = load.stop_without_failures()?;
-    let mut text = format!("{} requests, none failed, slowest {} ms", report.good, report.slowest_ms);
-    if report.redialled > 0 {
-        write!(text, ", {} connections made anew", report.redialled)?;
-    }
-    Ok(text)
 }

@@ -21,4 +21,5 @@ pub mod in_pod;
 pub mod kube;
 pub mod mesh;
 pub mod stats;
+pub mod story;
 pub mod world;

@@ -1,6 +1,5 @@
 //! `make demo-kube`: the shop of `make demo` in Kubernetes, changed with `kubectl` while its customers shop.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
@@ -8,8 +7,9 @@ use anyhow::{Result, bail, ensure};
 use super::{Cluster, Namespace, Pod, install, report};
 use crate::checks::same;
 use crate::client::{Load, Request};
-use crate::mesh::{RunningLoad, until};
+use crate::mesh::until;
 use crate::stats::binomial_bounds;
+use crate::story::{Story, unharmed};
 
 /// Runs the demonstration; fails when anything was not as the manifests ask.
 pub fn run() -> Result<()> {
@@ -21,24 +21,17 @@ pub fn run() -> Result<()> {
     println!("  {}\n", cluster.kubectl.run(&["get", "nodes", "--no-headers"])?.trim());
     cluster.kubectl.run(&["delete", "namespace", "shop", "street", "--ignore-not-found", "--timeout=90s"])?;
     let shop = Namespace::of(cluster, "shop");
-    let mut show = Show { cluster, told: 0, missed: 0 };
+    let mut show = Show { cluster, story: Story::since(started) };
     if let Err(error) = show.tell(&shop) {
         return Err(report::explain(&shop, &error));
     }
-    println!("\n  {:.1} s in all.", started.elapsed().as_secs_f32());
-    if show.missed > 0 {
-        let error = anyhow::anyhow!("{} of {} were not as asked", show.missed, show.told);
-        return Err(report::explain(&shop, &error));
-    }
-    println!("  All {} as asked.", show.told);
-    Ok(())
+    show.story.end().map_err(|error| report::explain(&shop, &error))
 }
 
 /// Types what a user would, and prints each promise beside what was seen.
 struct Show {
     cluster: &'static Cluster,
-    told: u32,
-    missed: u32,
+    story: Story,
 }
 
 impl Show {
@@ -52,17 +45,6 @@ impl Show {
         }
         ensure!(said.fine, "kubectl {line} failed");
         Ok(())
-    }
-
-    fn seen(&mut self, asked: &str, seen: Result<String>) {
-        self.told += 1;
-        match seen {
-            Ok(seen) => println!("✓ {asked:<62}{seen}"),
-            Err(error) => {
-                self.missed += 1;
-                println!("✗ {asked:<62}{error:#}");
-            }
-        }
     }
 
     fn tell(&mut self, shop: &Namespace) -> Result<()> {
@@ -79,8 +61,8 @@ impl Show {
         self.kubectl("--namespace shop wait --for=condition=Available deployment --all --timeout=120s")?;
         let frontend = shop.pod("app=frontend")?;
         let visitor = Namespace::of(self.cluster, "street").pod("app=visitor")?;
-        self.seen("every pod of the shop has a proxy, and they speak mutual TLS", peer(&frontend));
-        self.seen("no policy yet: plain text from the street is taken", street(&visitor, true));
+        self.story.line("every pod of the shop has a proxy, and they speak mutual TLS", peer(&frontend));
+        self.story.line("no policy yet: plain text from the street is taken", street(&visitor, true));
 
         let load =
             frontend.load(&Load { request: Request::get("http://catalog/"), workers: 4, pause_ms: 5 })?;
@@ -89,14 +71,14 @@ impl Show {
         self.kubectl("apply -f e2e/kube/shop/catalog-v2.yaml")?;
         self.kubectl("--namespace shop rollout status deployment/catalog-v2 --timeout=120s")?;
         self.kubectl("apply -f e2e/kube/shop/canary.yaml")?;
-        self.seen("catalog: testers always get v2", testers(&frontend));
-        self.seen("catalog: 90 % to v1, 10 % to v2", shares(&frontend, 0.1));
+        self.story.line("catalog: testers always get v2", testers(&frontend));
+        self.story.line("catalog: 90 % to v1, 10 % to v2", shares(&frontend, 0.1));
         self.kubectl("apply -f e2e/kube/shop/half.yaml")?;
-        self.seen("catalog: 50 % to each", shift(&frontend));
+        self.story.line("catalog: 50 % to each", shift(&frontend));
         self.kubectl("apply -f e2e/kube/shop/strict.yaml")?;
-        self.seen("mutual TLS only: plain text from the street is refused", strict(&visitor));
-        self.seen("the shop goes on", peer(&frontend));
-        self.seen("no request failed meanwhile", unharmed(load));
+        self.story.line("mutual TLS only: plain text from the street is refused", strict(&visitor));
+        self.story.line("the shop goes on", peer(&frontend));
+        self.story.line("no request failed meanwhile", unharmed(load));
         Ok(())
     }
 }
@@ -150,13 +132,4 @@ fn shift(frontend: &Pod) -> Result<String> {
     })?;
     let after = applied.elapsed().as_millis();
     Ok(format!("{}, seen within {after} ms", shares(frontend, 0.5)?))
-}
-
-fn unharmed(load: RunningLoad) -> Result<String> {
-    let report = load.stop_without_failures()?;
-    let mut text = format!("{} requests, none failed, slowest {} ms", report.good, report.slowest_ms);
-    if report.redialled > 0 {
-        write!(text, ", {} connections made anew", report.redialled)?;
-    }
-    Ok(text)
 }
